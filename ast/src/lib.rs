@@ -1,0 +1,2 @@
+//! The Universal AST: one node table, its columnar datom form, checker and printer.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Programs with known answers, the same in every language.
+#![forbid(unsafe_code)]

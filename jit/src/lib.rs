@@ -1,0 +1,1 @@
+//! The compiler from hot lambdas to machine code.

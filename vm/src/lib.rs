@@ -1,0 +1,1 @@
+//! The machine: values, heap, frames, instruction stream, interpreter, continuations.
