@@ -6,6 +6,7 @@ pub mod heap;
 pub mod layout;
 pub mod machine;
 pub mod names;
+pub mod op;
 pub mod prim;
 mod region;
 pub mod value;
