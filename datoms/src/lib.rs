@@ -2,3 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod edn;
+pub mod query;
+pub mod source;
+pub mod value;
