@@ -74,6 +74,10 @@ pub struct Heap {
     pub(crate) limit_words: usize,
     /// A collection is wanted at the next poll.
     pub(crate) wanted: bool,
+    /// Steps (function entries and loop back-edges) until the next poll is served; negative = now.
+    pub(crate) steps: i64,
+    /// Steps taken out of `steps` by `want_poll`, to be given back when the poll is served.
+    pub(crate) steps_banked: i64,
     pub stats: HeapStats,
 }
 
@@ -99,10 +103,31 @@ impl Heap {
             live_words: 0,
             limit_words: usize::MAX,
             wanted: false,
+            steps: 0,
+            steps_banked: 0,
             stats: HeapStats::default(),
         };
         heap.open_block(NURSERY_START);
         Ok(heap)
+    }
+
+    /// Makes the next function entry or back-edge give way.
+    pub(crate) fn want_poll(&mut self) {
+        if self.steps > 0 {
+            self.steps_banked += self.steps;
+            self.steps = 0;
+        }
+    }
+
+    /// A major collection at the next poll.
+    pub fn want_major(&mut self) {
+        self.live_words = 0;
+        self.want_collection();
+    }
+
+    fn want_collection(&mut self) {
+        self.wanted = true;
+        self.want_poll();
     }
 
     pub(crate) fn open_block(&mut self, words: usize) {
@@ -178,12 +203,12 @@ impl Heap {
             self.large_words += len + 1;
             self.stats.allocated_words += len as u64 + 1;
             if self.large_words > self.live_words + (8 << 20) {
-                self.wanted = true;
+                self.want_collection();
             }
             return Obj(p);
         }
         // Take a reserve block at once; the collection waits for the poll.
-        self.wanted = true;
+        self.want_collection();
         self.open_block(self.nursery_words.max(LARGE_WORDS * 4));
         self.alloc_uninit(kind, aux, len)
     }
@@ -282,6 +307,17 @@ impl Obj {
     #[inline(always)]
     pub fn get(self, i: usize) -> Value {
         Value(self.raw(i))
+    }
+    /// Word `i` of an object whose kind guarantees it has that many.
+    #[inline(always)]
+    pub(crate) fn raw_unchecked(self, i: usize) -> u64 {
+        debug_assert!(i < self.len());
+        // SAFETY: heap invariant 1: the kind's fixed slots exist.
+        unsafe { *self.0.add(1 + i) }
+    }
+    #[inline(always)]
+    pub(crate) fn get_unchecked(self, i: usize) -> Value {
+        Value(self.raw_unchecked(i))
     }
     #[inline(always)]
     pub fn raw(self, i: usize) -> u64 {

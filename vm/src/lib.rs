@@ -2,8 +2,18 @@
 //!
 //! Reading order: `value` (what a word means), `layout` (shapes of objects), `heap`, `names`, `machine`, `prim`.
 
+pub mod code;
+mod collect;
+pub mod compile;
+pub mod control;
+pub mod driver;
+pub mod expand;
+pub mod frame;
 pub mod heap;
+pub mod install;
+mod interp;
 pub mod layout;
+pub mod live;
 pub mod machine;
 pub mod names;
 pub mod op;

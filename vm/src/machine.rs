@@ -1,10 +1,14 @@
 //! The machine: one program's values, names, stack and limits.
 
+use crate::control::NativeRecords;
+use crate::frame::{Code, Native, Pc, Regs, Resume};
 use crate::heap::Heap;
 use crate::layout::{Kind, slot};
 use crate::names::Names;
+use crate::region::Region;
 use crate::value::{Obj, Value};
 use smallvec::SmallVec;
+use std::collections::{HashMap, HashSet};
 
 /// Why a primitive did not return a value. One byte: the details wait in [`Vm::pending`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +92,73 @@ pub struct Replay {
     pub next: usize,
 }
 
+/// Values the machine itself holds on to.
+pub struct Roots {
+    /// Innermost node of the dynamic bindings in force (see `control`), or nil.
+    pub dyn_node: Value,
+    /// Innermost dynamic-wind in force, or nil.
+    pub winds: Value,
+    /// Frames below the stack: segment (or nil), words of it in use.
+    pub kseg: Value,
+    /// Vector-like table of everything else that must stay: see `Vm::root`.
+    pub extra: Vec<Value>,
+}
+
+impl Roots {
+    /// Visits every word.
+    pub(crate) fn each(&mut self, f: &mut impl FnMut(&mut Value)) {
+        f(&mut self.dyn_node);
+        f(&mut self.winds);
+        f(&mut self.kseg);
+        self.extra.iter_mut().for_each(f);
+    }
+}
+
+/// A stack of frames that waits below a nested run.
+pub(crate) struct OuterStack {
+    pub stack: Stack,
+    pub base: *mut u64,
+    pub top: *mut u64,
+    pub kseg: Value,
+    pub koff: usize,
+    pub fp: Regs,
+    pub pc: Pc,
+    pub code: *const Code,
+}
+
+/// The stack frames are pushed on.
+pub(crate) struct Stack {
+    pub _region: Region,
+    pub base: *mut u64,
+    /// Frames start below this word; a frame fits behind it.
+    pub limit: *mut u64,
+}
+
+/// Words of a stack chunk.
+const STACK_WORDS: usize = 1 << 17;
+/// Words behind the limit: the largest frame plus the largest call window.
+pub const STACK_SLACK: usize = 8192;
+
+impl Stack {
+    fn new() -> Result<Stack, String> {
+        let region = Region::reserve(0, (STACK_WORDS + STACK_SLACK) * 8)?;
+        let base = region.base() as *mut u64;
+        // SAFETY: inside the region.
+        let limit = unsafe { base.add(STACK_WORDS) };
+        Ok(Stack { _region: region, base, limit })
+    }
+}
+
+/// Stress modes (`YIN_ZEAL`).
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Zeal {
+    /// Collect at every k-th poll (0 = off).
+    pub gc: u32,
+    /// Capture and resume everything at every k-th poll.
+    pub park: u32,
+    pub count: u32,
+}
+
 /// One machine.
 pub struct Vm {
     pub heap: Heap,
@@ -98,6 +169,68 @@ pub struct Vm {
     pub regexes: Vec<fancy_regex::Regex>,
     /// Next number of a generated name.
     pub gensym: u64,
+    pub roots: Roots,
+    /// Words in use of `roots.kseg`.
+    pub(crate) koff: usize,
+    pub(crate) stack: Stack,
+    pub(crate) outer_stacks: Vec<OuterStack>,
+    spare_stacks: Vec<Stack>,
+    /// The running activation, while the interpreter is not looking.
+    pub(crate) fp: Regs,
+    pub(crate) pc: Pc,
+    pub(crate) code: *const Code,
+    /// Top header of this stack while Rust code that may nest runs.
+    pub(crate) nest_top: Regs,
+    /// Set when the run is over: its value, or why there is none.
+    pub(crate) done: Option<Result<Value, Exit>>,
+    /// Every installed code, and those whose constants may be young.
+    pub(crate) codes: Vec<*const Code>,
+    pub(crate) young_codes: Vec<*const Code>,
+    pub(crate) natives: NativeRecords,
+    /// Records made on demand, by instruction.
+    pub(crate) resume_points: HashMap<usize, *const Resume>,
+    /// Collections are put off while this is not zero: Rust code holds values across a nested run.
+    pub(crate) no_gc: u32,
+    /// Overwrite freed memory (stress mode `gc`).
+    pub(crate) poison: bool,
+    pub zeal: Zeal,
+    /// Steps left under `--fuel`, beyond the slice in `heap.steps`; None = no limit.
+    pub fuel: Option<u64>,
+    /// Steps executed in slices that are over.
+    pub steps_done: u64,
+    pub(crate) slice: i64,
+    /// Every program text of this machine as AST.
+    pub ast: yin_ast::Ast,
+    /// By name id.
+    pub namespaces: HashMap<u32, crate::expand::Ns>,
+    /// `*ns*`.
+    pub ns_var: Option<Obj>,
+    /// Namespaces whose file was evaluated.
+    pub loaded: HashSet<u32>,
+    pub(crate) loaders: Vec<crate::driver::Loader>,
+    /// Folders where namespaces' files are looked for.
+    pub source_paths: Vec<String>,
+    /// Arguments of the command.
+    pub args: Vec<String>,
+    /// Place of the last error before running.
+    pub err_span: Option<yin_ast::Span>,
+    /// Name the function being analysed is given: that of its `def`.
+    pub(crate) def_name: Option<String>,
+    pub prim_ids: HashMap<&'static str, u16>,
+    /// Type objects of host classes by name id: index into `roots.extra`.
+    pub(crate) classes: HashMap<u32, usize>,
+    pub(crate) regex_ids: HashMap<String, usize>,
+    /// Text sinks in memory.
+    pub buffers: Vec<String>,
+    /// Standard output not yet written.
+    pub out: String,
+    pub broken_pipe: bool,
+    /// Keep standard output in `out` instead of writing it.
+    pub hold_output: bool,
+    pub started: std::time::Instant,
+    pub(crate) random_state: u64,
+    /// Print instructions of what is compiled to standard error.
+    pub dump_ops: bool,
 }
 
 impl Vm {
@@ -106,8 +239,55 @@ impl Vm {
     /// # Errors
     /// The operating system's refusal of memory, as text.
     pub fn bare() -> Result<Vm, String> {
+        let mut heap = Heap::new()?;
+        let natives = NativeRecords::new(&mut heap);
+        let stack = Stack::new()?;
+        let nil_roots = Roots { dyn_node: Value::NIL, winds: Value::NIL, kseg: Value::NIL, extra: Vec::new() };
+        let fp = Regs(stack.base);
+        fp.set_word(0, natives.get(Native::Underflow) as u64);
         Ok(Vm {
-            heap: Heap::new()?,
+            heap,
+            roots: nil_roots,
+            koff: 0,
+            stack,
+            outer_stacks: Vec::new(),
+            spare_stacks: Vec::new(),
+            fp,
+            pc: Pc(std::ptr::null()),
+            code: std::ptr::null(),
+            nest_top: fp,
+            done: None,
+            codes: Vec::new(),
+            young_codes: Vec::new(),
+            natives,
+            resume_points: HashMap::new(),
+            no_gc: 0,
+            poison: false,
+            zeal: Zeal::default(),
+            fuel: None,
+            steps_done: 0,
+            slice: 0,
+            ast: yin_ast::Ast::new(),
+            namespaces: HashMap::new(),
+            ns_var: None,
+            loaded: HashSet::new(),
+            loaders: Vec::new(),
+            source_paths: vec![".".into()],
+            args: Vec::new(),
+            err_span: None,
+            def_name: None,
+            prim_ids: HashMap::new(),
+            classes: HashMap::new(),
+            regex_ids: HashMap::new(),
+            buffers: Vec::new(),
+            out: String::new(),
+            broken_pipe: false,
+            hold_output: false,
+            started: std::time::Instant::now(),
+            random_state: std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(1, |d| d.as_nanos() as u64),
+            dump_ops: false,
             names: Names::default(),
             pending: Pending { value: Value::NIL, args: SmallVec::new(), stop: Stop::Fuel },
             replay: Replay::default(),
@@ -217,6 +397,71 @@ impl Vm {
                 Err(Exit::Call)
             }
         }
+    }
+}
+
+impl Vm {
+    // ---- running
+    /// Calls `f` and runs until it returns: the entry for embedders and for macro expansion.
+    ///
+    /// The run has a stack of its own, so that captures inside cannot reach frames outside. When Rust code further out holds
+    /// values, it must have forbidden collections (`without_gc`).
+    pub fn call_now(&mut self, f: Value, args: &[Value]) -> Result<Value, Exit> {
+        if self.outer_stacks.len() >= 60 {
+            return Err(self.err(ErrKind::State, "too many nested evaluations"));
+        }
+        if args.len() > 250 {
+            return Err(self.err(ErrKind::Arity, "too many arguments"));
+        }
+        let stack = match self.spare_stacks.pop() {
+            Some(s) => s,
+            None => match Stack::new() {
+                Ok(s) => s,
+                Err(e) => return Err(self.err(ErrKind::State, e)),
+            },
+        };
+        let outer = std::mem::replace(&mut self.stack, stack);
+        let top = self.nest_top.0;
+        self.outer_stacks.push(OuterStack {
+            base: outer.base,
+            stack: outer,
+            top,
+            kseg: std::mem::replace(&mut self.roots.kseg, Value::NIL),
+            koff: std::mem::take(&mut self.koff),
+            fp: self.fp,
+            pc: self.pc,
+            code: self.code,
+        });
+        let replay = std::mem::take(&mut self.replay);
+        let base = Regs(self.stack.base);
+        base.set_word(0, self.natives.get(Native::Underflow) as u64);
+        let halt = base.up(1);
+        halt.set_word(0, self.natives.get(Native::Halt) as u64);
+        halt.set_word(1, f.bits());
+        for (i, &v) in args.iter().enumerate() {
+            halt.set(i, v);
+        }
+        self.done = None;
+        self.activate(halt, args.len());
+        crate::interp::run(self);
+        let result = self.done.take().expect("a run ends with a result");
+        self.replay = replay;
+        let outer = self.outer_stacks.pop().expect("pushed above");
+        let used = std::mem::replace(&mut self.stack, outer.stack);
+        self.spare_stacks.push(used);
+        self.roots.kseg = outer.kseg;
+        self.koff = outer.koff;
+        self.nest_top = Regs(outer.top);
+        (self.fp, self.pc, self.code) = (outer.fp, outer.pc, outer.code);
+        result
+    }
+
+    /// Runs `f` with collections put off, so that it may hold values across nested runs.
+    pub fn without_gc<T>(&mut self, f: impl FnOnce(&mut Vm) -> T) -> T {
+        self.no_gc += 1;
+        let r = f(self);
+        self.no_gc -= 1;
+        r
     }
 }
 

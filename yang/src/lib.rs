@@ -1,2 +1,4 @@
-//! Front ends: source text to forms and Universal AST. Nothing here runs code.
+//! Front ends: source text to forms. Nothing here runs code.
 #![forbid(unsafe_code)]
+
+pub mod clojure;

@@ -10,7 +10,16 @@
 use crate::machine::{Exit, Vm};
 use crate::value::Value;
 
+pub mod colfns;
+pub mod coll;
+pub mod hamt;
+pub mod num;
+pub mod print;
+pub mod sorted;
 pub mod table;
+pub mod text;
+pub mod types;
+pub mod vector;
 
 /// What a primitive returns. `Exit` is one byte: its details are in the machine.
 pub type R<T = Value> = Result<T, Exit>;

@@ -1,9 +1,42 @@
 //! The table of primitives. The position of a row is its id; the order of modules and rows is part of the image format.
 
-use super::PrimDef;
+use super::{PrimDef, PrimFn};
 
 /// The modules' tables, in id order.
-pub const TABLES: &[&[PrimDef]] = &[];
+pub const TABLES: &[&[PrimDef]] =
+    &[super::colfns::TABLE, super::num::TABLE, super::text::TABLE, super::types::TABLE, crate::driver::TABLE];
+
+const fn total() -> usize {
+    let mut n = 0;
+    let mut i = 0;
+    while i < TABLES.len() {
+        n += TABLES[i].len();
+        i += 1;
+    }
+    n
+}
+const fn flatten() -> [PrimFn; total()] {
+    let mut out = [TABLES[0][0].run; total()];
+    let (mut i, mut k) = (0, 0);
+    while i < TABLES.len() {
+        let mut j = 0;
+        while j < TABLES[i].len() {
+            out[k] = TABLES[i][j].run;
+            k += 1;
+            j += 1;
+        }
+        i += 1;
+    }
+    out
+}
+/// Functions by id.
+static FUNCTIONS: [PrimFn; total()] = flatten();
+
+/// Function of primitive `id`, which verified code or a PrimFn object names.
+#[inline(always)]
+pub fn function(id: u16) -> PrimFn {
+    FUNCTIONS[id as usize]
+}
 
 /// Row of primitive `id`. O(number of modules).
 pub fn get(id: u16) -> Option<&'static PrimDef> {

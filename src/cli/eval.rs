@@ -1,0 +1,84 @@
+//! `yin run` and `yin eval`.
+
+use super::{Options, machine, report, stopped};
+use std::io::Read;
+use yin_vm::{Exit, Vm};
+
+pub fn run(o: &Options, print: bool) -> i32 {
+    let Some(file) = &o.file else {
+        eprintln!(
+            "yin: {} takes {}",
+            o.command,
+            if print { "an expression, or - for standard input" } else { "a file" }
+        );
+        return 2;
+    };
+    let (source, name) = if file == "-" {
+        let mut s = String::new();
+        if let Err(e) = std::io::stdin().read_to_string(&mut s) {
+            eprintln!("yin: standard input: {e}");
+            return 2;
+        }
+        (s, "stdin".to_string())
+    } else if print {
+        (file.clone(), "expression".to_string())
+    } else {
+        match std::fs::read_to_string(file) {
+            Ok(s) => (s, file.clone()),
+            Err(e) => {
+                eprintln!("yin: {file}: {e}");
+                return 2;
+            }
+        }
+    };
+    let lang = o.lang.as_deref().unwrap_or(if file.ends_with(".py") { "py" } else { "clj" });
+    if lang != "clj" {
+        eprintln!("yin: language {lang} is not built in yet; Clojure (clj) is");
+        return 2;
+    }
+    let mut vm = match machine(o) {
+        Ok(vm) => vm,
+        Err(e) => {
+            eprintln!("yin: {e}");
+            return 70;
+        }
+    };
+    if !print && let Some(dir) = std::path::Path::new(&name).parent() {
+        vm.source_paths.insert(0, dir.to_string_lossy().into_owned());
+    }
+    report::watch_interrupts();
+    let result = vm.eval_text(&source, &name);
+    let result = match result {
+        Ok(v) if print => vm.pr_now(v).map(Some),
+        Ok(_) => Ok(None),
+        Err(e) => Err(e),
+    };
+    let code = match result {
+        Ok(text) => {
+            if let Some(t) = text {
+                vm.out.push_str(&t);
+                vm.out.push('\n');
+            }
+            vm.flush_out();
+            0
+        }
+        Err(e) => {
+            vm.flush_out();
+            failed(&mut vm, e)
+        }
+    };
+    if o.stats {
+        report::stats(&vm);
+    }
+    code
+}
+
+/// Reports how a program ended; its exit status.
+pub fn failed(vm: &mut Vm, e: Exit) -> i32 {
+    if e == Exit::Stop {
+        return stopped(vm.pending.stop);
+    }
+    let f = vm.failure();
+    report::failure(&f);
+    if matches!(f.kind.as_str(), "read" | "syntax") { 2 } else { 1 }
+}

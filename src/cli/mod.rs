@@ -1,0 +1,190 @@
+//! Subcommands: one file each; this one finds out which, and holds what they share.
+
+mod ast;
+mod conform;
+mod eval;
+mod repl;
+mod report;
+
+use lexopt::prelude::*;
+use yin_vm::{Stop, Vm};
+
+const HELP: &str = "\
+yin — run Clojure, keep it as datoms
+
+usage: yin FILE [ARG…]            run a program
+       yin run FILE|- [ARG…]      the same
+       yin eval EXPR|-            run, then print the last value
+       yin repl                   read, evaluate, print, again
+       yin ast FILE               the program's AST as datoms (--format edn|table|tree)
+       yin conform --lang clj FILE  many cases in one process
+
+options: --lang clj        language of standard input
+         --fuel N          stop after N steps (calls and loop turns)
+         --mem SIZE        most memory for values: 512M, 2G
+         --dump op         print instructions to standard error
+         --stats           counts and sizes at the end, to standard error
+         --format F        output format where there is a choice
+         --help, --version
+
+exit status: 0 fine, 1 the program failed, 2 usage, read or compile error, 3 a limit was reached, 130 interrupted
+";
+
+/// What the command line asks for.
+#[derive(Default, Clone)]
+pub struct Options {
+    pub command: String,
+    pub file: Option<String>,
+    pub args: Vec<String>,
+    pub fuel: Option<u64>,
+    pub mem: Option<usize>,
+    pub dump: Vec<String>,
+    pub stats: bool,
+    pub format: Option<String>,
+    pub lang: Option<String>,
+}
+
+fn size(text: &str) -> Option<usize> {
+    let (digits, unit) = match text.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
+        Some((i, _)) => text.split_at(i),
+        None => (text, ""),
+    };
+    let n: usize = digits.parse().ok()?;
+    let shift = match unit.trim_end_matches("iB").trim_end_matches('B').to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return None,
+    };
+    n.checked_shl(shift)
+}
+
+const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "help"];
+
+fn parse() -> Result<Options, String> {
+    let mut o = Options::default();
+    let mut p = lexopt::Parser::from_env();
+    let text = |v: std::ffi::OsString| v.into_string().map_err(|_| "arguments must be UTF-8".to_string());
+    while let Some(arg) = p.next().map_err(|e| e.to_string())? {
+        match arg {
+            Long("help") | Short('h') => o.command = "help".into(),
+            Long("version") | Short('V') => o.command = "version".into(),
+            Long("fuel") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                o.fuel = Some(v.replace('_', "").parse().map_err(|_| format!("--fuel takes a number, not {v}"))?);
+            }
+            Long("mem") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                o.mem = Some(size(&v).ok_or_else(|| format!("--mem takes a size such as 512M, not {v}"))?);
+            }
+            Long("dump") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                o.dump = v.split(',').map(String::from).collect();
+                if let Some(bad) = o.dump.iter().find(|d| *d != "op") {
+                    return Err(format!("--dump knows op, not {bad}"));
+                }
+            }
+            Long("stats") => o.stats = true,
+            Long("jit") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                if !matches!(v.as_str(), "off" | "auto") {
+                    return Err(format!("--jit takes off or auto, not {v}"));
+                }
+            }
+            Long("format") => o.format = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("lang") => o.lang = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Value(v) => {
+                let v = text(v)?;
+                if o.command.is_empty() {
+                    // A file's name wins over a subcommand's.
+                    if COMMANDS.contains(&v.as_str()) && !std::path::Path::new(&v).is_file() {
+                        o.command = v;
+                        continue;
+                    }
+                    o.command = "run".into();
+                }
+                if o.file.is_none() {
+                    o.file = Some(v);
+                    if o.command == "run" {
+                        // Everything behind the program is the program's.
+                        o.args = p.raw_args().map_err(|e| e.to_string())?.map(text).collect::<Result<_, _>>()?;
+                    }
+                } else {
+                    o.args.push(v);
+                }
+            }
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(o)
+}
+
+/// Runs the command; the exit status.
+pub fn main() -> i32 {
+    let o = match parse() {
+        Ok(o) => o,
+        Err(e) => {
+            eprintln!("yin: {e}\ntry: yin --help");
+            return 2;
+        }
+    };
+    match o.command.as_str() {
+        "" if o.file.is_none() => repl::run(&o),
+        "help" => {
+            print!("{HELP}");
+            0
+        }
+        "version" => {
+            println!("yin {}", env!("CARGO_PKG_VERSION"));
+            0
+        }
+        "run" => eval::run(&o, false),
+        "eval" => eval::run(&o, true),
+        "repl" => repl::run(&o),
+        "ast" => ast::run(&o),
+        "conform" => conform::run(&o),
+        c => {
+            eprintln!("yin: no command {c}\ntry: yin --help");
+            2
+        }
+    }
+}
+
+/// A machine set up as the options and `YIN_ZEAL` say.
+pub fn machine(o: &Options) -> Result<Vm, String> {
+    let mut vm = Vm::new()?;
+    vm.fuel = o.fuel;
+    if let Some(m) = o.mem {
+        vm.set_memory_limit(m);
+    }
+    vm.dump_ops = o.dump.iter().any(|d| d == "op");
+    vm.args = o.args.clone();
+    if let Ok(z) = std::env::var("YIN_ZEAL") {
+        for mode in z.split(',').filter(|m| !m.is_empty()) {
+            let (name, k) = mode.split_once('=').unwrap_or((mode, "1"));
+            let k: u32 = k.parse().map_err(|_| format!("YIN_ZEAL: {mode}: a number is needed behind ="))?;
+            vm.set_zeal(name, k)?;
+        }
+    }
+    Ok(vm)
+}
+
+/// Exit status of a stopped program, said on standard error.
+pub fn stopped(stop: Stop) -> i32 {
+    match stop {
+        Stop::Fuel => {
+            eprintln!("error[limit]: the program used up its fuel");
+            3
+        }
+        Stop::Memory => {
+            eprintln!("error[limit]: the program needs more memory than --mem allows");
+            3
+        }
+        Stop::Interrupt => {
+            eprintln!("interrupted");
+            130
+        }
+        Stop::Exit(code) => code,
+    }
+}

@@ -1,0 +1,1193 @@
+//! Operations on frames: starting activations, returning, raising, polling, continuations.
+//!
+//! Everything here is reached by jump from the interpreter or the driver: the running frame is suspended at a resume record
+//! or about to be left, so collecting and copying the stack are allowed.
+//!
+//! Dynamic bindings are shallow: a var's root slot holds the value in force. A binding node is `[parent, depth, var, other,
+//! var, other …]`, where `other` is the value that is not in force: entering and leaving a node swap the two.
+
+use crate::frame::{self, Code, Native, Pc, Regs, Resume, Walk, code_ref, flag, live_bits, resume_ref};
+use crate::heap::Heap;
+use crate::layout::{Kind, slot};
+use crate::live;
+use crate::machine::{ErrKind, Exit, Replay, Stop, Vm};
+use crate::prim::{self, R, coll, table};
+use crate::value::{Obj, Value};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+/// Set by the command's signal handler; looked at when a slice of steps is over.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Steps between two looks at the world.
+const SLICE: i64 = 1 << 16;
+
+/// Records of native frames, made once.
+pub(crate) struct NativeRecords {
+    fixed: Vec<(Native, *const Resume)>,
+    /// By number of arguments.
+    activate: Vec<*const Resume>,
+}
+
+impl NativeRecords {
+    pub fn new(heap: &mut Heap) -> NativeRecords {
+        use Native::*;
+        let sizes = [
+            (Halt, 1),
+            (Underflow, 0),
+            (Force, 2),
+            (Replay, 2),
+            (Prompt, 3),
+            (Wind, 4),
+            (WindBefore, 4),
+            (WindAfter, 3),
+            (Rewind, 4),
+            (Unwind, 4),
+            (Bind, 2),
+            (Load, 2),
+            (Delay, 2),
+            (AbortUnwind, 5),
+        ];
+        let fixed = sizes.into_iter().map(|(n, d)| (n, frame::native_record(heap, n, d))).collect();
+        let activate = (0..260).map(|argc| frame::native_record(heap, Activate, 2 + argc)).collect();
+        NativeRecords { fixed, activate }
+    }
+    pub fn get(&self, n: Native) -> *const Resume {
+        self.fixed.iter().find(|(k, _)| *k == n).expect("every native frame but Activate").1
+    }
+    pub fn activate(&self, argc: usize) -> *const Resume {
+        self.activate[argc]
+    }
+}
+
+impl Replay {
+    /// A primitive returned: its answers are used up.
+    #[inline(always)]
+    pub fn finish(&mut self) {
+        if self.next != 0 {
+            self.clear();
+        }
+    }
+    #[cold]
+    fn clear(&mut self) {
+        self.answers.clear();
+        self.next = 0;
+    }
+}
+
+impl Vm {
+    // ---- records
+    /// The interpreter's record to go on at instruction `pc` of `code`, dropping the value delivered. Made once per place.
+    pub(crate) fn resume_at(&mut self, code: *const Code, pc: Pc) -> *const Resume {
+        if let Some(&r) = self.resume_points.get(&(pc.0 as usize)) {
+            return r;
+        }
+        let c = code_ref(code);
+        let at = c.index(pc.0);
+        let live = live::at(c, at);
+        let delta = c.frame_words();
+        let r = self.make_record(code, pc, delta, 0, flag::DISCARD, |i| i == 1 || live.contains(i - 2));
+        self.resume_points.insert(pc.0 as usize, r);
+        r
+    }
+
+    pub(crate) fn make_record(
+        &mut self,
+        code: *const Code,
+        pc: Pc,
+        delta: usize,
+        dst: u16,
+        flags: u16,
+        is_live: impl Fn(usize) -> bool,
+    ) -> *const Resume {
+        let (live, wide) = live_bits(&mut self.heap, delta, is_live);
+        let p = self.heap.alloc_raw(size_of::<Resume>() / 8) as *mut Resume;
+        let r = Resume {
+            code: AtomicPtr::new(std::ptr::null_mut()),
+            delta: delta as u32,
+            dst,
+            flags: flags | wide,
+            pc: pc.0,
+            owner: code,
+            live,
+            native: 0,
+            node: code_ref(code).node_at(code_ref(code).index(pc.0)),
+            kinds: std::ptr::null(),
+            canon: std::ptr::null(),
+        };
+        // SAFETY: fresh permanent memory of that size.
+        unsafe { p.write(r) };
+        p
+    }
+
+    // ---- starting activations
+    /// Starts the activation at `fp`: header set, callee in slot 1, `argc` arguments behind it. Sets the next step.
+    pub(crate) fn activate_slow(&mut self, fp: Regs, argc: usize) {
+        if self.heap.steps < 0 {
+            // The step was counted; serve whoever wants attention, then go on.
+            if !self.service(fp, argc) {
+                return;
+            }
+        } else if !matches!(fp.closure().kind(), Some(Kind::Closure)) {
+            self.heap.steps -= 1;
+        }
+        self.activate(fp, argc)
+    }
+
+    pub(crate) fn activate(&mut self, mut fp: Regs, mut argc: usize) {
+        if fp.0 > self.stack.limit {
+            fp = self.overflow(fp, argc);
+        }
+        // What a callable resolves to is called in its place; chains are short, cycles impossible but for programs' own.
+        for _ in 0..1000 {
+            let f = fp.closure();
+            let Some(kind) = f.kind() else {
+                if f.is_keyword() || self.symbol_id(f).is_some() {
+                    return self.run_prim(fp, argc, call_data);
+                }
+                return self.not_callable(fp, f);
+            };
+            let o = f.obj().expect("has a kind");
+            match kind {
+                Kind::Closure => {
+                    let proto = frame::proto_of(o);
+                    let Some(code) = proto.select(argc) else {
+                        let exit = self.arity_error(f, argc);
+                        return self.raise_exit(fp, exit);
+                    };
+                    if code.variadic != 0 {
+                        let n = code.n_params as usize;
+                        let rest = coll::rest_list(self, fp.slice(n, argc - n));
+                        fp.set(n, rest);
+                    }
+                    self.code = code;
+                    self.fp = fp;
+                    self.pc = Pc(code.words);
+                    return;
+                }
+                Kind::PrimFn => {
+                    let def = table::get(o.aux()).expect("a primitive's id");
+                    if argc < def.min_args as usize || (def.max_args != prim::MANY && argc > def.max_args as usize) {
+                        let exit = self.arity_error(f, argc);
+                        return self.raise_exit(fp, exit);
+                    }
+                    if def.flags & prim::VMOP == 0 {
+                        return self.run_prim(fp, argc, call_prim);
+                    }
+                    match self.vmop(def.name, fp, argc) {
+                        Ok(Some(n)) => argc = n,
+                        Ok(None) => return,
+                        Err(exit) => return self.suspend_activation(fp, argc, exit),
+                    }
+                }
+                Kind::Var => {
+                    let root = o.get(slot::VAR_ROOT);
+                    if root == Value::UNBOUND {
+                        let exit = self.unbound_var(o);
+                        return self.raise_exit(fp, exit);
+                    }
+                    fp.set_word(1, root.bits());
+                }
+                Kind::KontFn => {
+                    let v = if argc == 1 { fp.get(0) } else { coll::vector_of(self, fp.slice(0, argc)) };
+                    return self.throw_to(fp, o.get(0), v);
+                }
+                Kind::ProtocolFn | Kind::MultiFn => match self.resolve_dispatch(o, fp.slice(0, argc)) {
+                    Ok(method) => {
+                        self.replay.finish();
+                        fp.set_word(1, method.bits())
+                    }
+                    Err(exit) => return self.suspend_activation(fp, argc, exit),
+                },
+                Kind::Instance | Kind::Record if coll::method_of(self, f, "invoke").is_some() => {
+                    let m = coll::method_of(self, f, "invoke").expect("just found");
+                    fp.shift(0, 1, argc);
+                    fp.set(0, f);
+                    fp.set_word(1, m.bits());
+                    argc += 1;
+                }
+                _ if coll::is_lookup(kind) => return self.run_prim(fp, argc, call_data),
+                _ => return self.not_callable(fp, f),
+            }
+        }
+        let exit = self.err(ErrKind::Type, "a callable that calls only itself");
+        self.raise_exit(fp, exit)
+    }
+
+    fn not_callable(&mut self, fp: Regs, f: Value) {
+        let what = coll::type_name(self, f);
+        let exit = self.err(ErrKind::Type, format!("{what} cannot be cast to clojure.lang.IFn: it is not a function"));
+        self.raise_exit(fp, exit)
+    }
+
+    /// Runs a primitive as the activation at `fp` and delivers its value.
+    fn run_prim(&mut self, fp: Regs, argc: usize, run: fn(&mut Vm, Value, &[Value]) -> R) {
+        match run(self, fp.closure(), fp.slice(0, argc)) {
+            Ok(v) => {
+                self.replay.finish();
+                self.deliver(fp, v)
+            }
+            Err(exit) => self.suspend_activation(fp, argc, exit),
+        }
+    }
+
+    /// The activation at `fp` left through `exit`: it is suspended, to be started again.
+    fn suspend_activation(&mut self, fp: Regs, argc: usize, exit: Exit) {
+        let top = fp.up(2 + argc);
+        top.set_word(0, self.natives.activate(argc) as u64);
+        self.serve_exit(top, exit)
+    }
+
+    /// The instruction at `self.pc` of the running frame left through `exit`.
+    pub(crate) fn fault(&mut self, exit: Exit) {
+        match exit {
+            Exit::Throw => {
+                self.replay_reset();
+                let code = code_ref(self.code);
+                let at = code.index(self.pc.0);
+                self.note_trace(self.code, at);
+                if let Some(h) = code.handler_at(at) {
+                    self.fp.set(h.dst as usize, self.pending.value);
+                    // SAFETY: handler targets are verified.
+                    self.pc = Pc(unsafe { code.words.add(h.target as usize) });
+                } else {
+                    self.raise(self.fp, self.pending.value)
+                }
+            }
+            Exit::Stop => self.done = Some(Err(Exit::Stop)),
+            Exit::Switch => {}
+            Exit::Force | Exit::Call => {
+                let r = self.resume_at(self.code, self.pc);
+                let top = self.fp.up(resume_ref(r).delta as usize);
+                top.set_word(0, r as u64);
+                self.serve_exit(top, exit)
+            }
+        }
+    }
+
+    fn replay_reset(&mut self) {
+        self.replay.answers.clear();
+        self.replay.next = 0;
+    }
+
+    /// A primitive asked for something; `top` is the header of a suspended frame that will run it again.
+    fn serve_exit(&mut self, top: Regs, exit: Exit) {
+        match exit {
+            Exit::Throw => {
+                self.replay_reset();
+                // The frame below `top` is the primitive's own activation: it has no handler, so raise from it.
+                self.raise(top, self.pending.value)
+            }
+            Exit::Stop => self.done = Some(Err(Exit::Stop)),
+            Exit::Switch => {}
+            Exit::Force => {
+                let cell = self.pending.value;
+                let answers = self.save_answers();
+                let top = self.push_answers(top, answers);
+                top.set_word(1, cell.bits());
+                let callee = top.up(2);
+                callee.set_word(0, self.natives.get(Native::Force) as u64);
+                let thunk = cell.obj().expect("a lazy seq").get(slot::LAZY_THUNK);
+                callee.set_word(1, thunk.bits());
+                self.activate(callee, 0)
+            }
+            Exit::Call => {
+                let answers = self.save_answers();
+                let answers = if answers.is_nil() { coll::vector_of(self, &[]) } else { answers };
+                top.set_word(1, answers.bits());
+                let callee = top.up(2);
+                callee.set_word(0, self.natives.get(Native::Replay) as u64);
+                callee.set_word(1, self.pending.value.bits());
+                for (i, v) in self.pending.args.iter().enumerate() {
+                    callee.set(i, *v);
+                }
+                let argc = self.pending.args.len();
+                self.activate(callee, argc)
+            }
+        }
+    }
+
+    /// The answers so far as a vector, nil if there are none.
+    fn save_answers(&mut self) -> Value {
+        let answers = std::mem::take(&mut self.replay.answers);
+        self.replay.next = 0;
+        if answers.is_empty() { Value::NIL } else { coll::vector_of(self, &answers) }
+    }
+
+    /// Pushes a frame that keeps answers while something is forced: a value returned to it only restores them.
+    fn push_answers(&mut self, top: Regs, answers: Value) -> Regs {
+        if answers.is_nil() {
+            return top;
+        }
+        top.set_word(1, answers.bits());
+        let up = top.up(2);
+        up.set_word(0, self.natives.get(Native::Replay) as u64);
+        // The value that comes is marked as "no answer" by the Force frame above it.
+        up
+    }
+
+    // ---- returning
+    /// Returns `v` to the frame that the header at `top` describes.
+    pub(crate) fn deliver(&mut self, mut top: Regs, mut v: Value) {
+        loop {
+            let r = resume_ref(top.header());
+            let fp = top.down(r.delta as usize);
+            let Some(native) = r.native() else {
+                self.fp = fp;
+                self.pc = Pc(r.pc);
+                self.code = r.owner;
+                if r.flags & flag::DISCARD == 0 {
+                    fp.set(r.dst as usize, v);
+                }
+                return;
+            };
+            match native {
+                Native::Halt => {
+                    self.done = Some(Ok(v));
+                    return;
+                }
+                Native::Underflow => match self.underflow() {
+                    Some(t) => {
+                        top = t;
+                        continue;
+                    }
+                    None => {
+                        self.done = Some(Ok(v));
+                        return;
+                    }
+                },
+                Native::Force => {
+                    let cell = Value(fp.word(1)).obj().expect("a lazy seq");
+                    self.heap.write(cell, slot::LAZY_VALUE, v);
+                    self.heap.write(cell, slot::LAZY_THUNK, Value::NIL);
+                    v = Value::ABSENT;
+                }
+                Native::Delay => {
+                    let cell = Value(fp.word(1)).obj().expect("a delay");
+                    self.heap.write(cell, 1, v);
+                    self.heap.write(cell, 0, Value::NIL);
+                }
+                Native::Replay => {
+                    let answers = Value(fp.word(1));
+                    let answers: Vec<Value> = coll::vector_values(answers);
+                    self.replay.answers = answers;
+                    if v != Value::ABSENT {
+                        self.replay.answers.push(v);
+                    }
+                    self.replay.next = 0;
+                }
+                Native::Activate => {
+                    let argc = r.delta as usize - 2;
+                    return self.activate(fp, argc);
+                }
+                Native::Prompt => {}
+                Native::Bind => {
+                    self.leave_binding();
+                    debug_assert!(self.roots.dyn_node == Value(fp.word(1)));
+                }
+                Native::WindBefore => {
+                    // before ran: [before, thunk, after] → inside.
+                    let (before, thunk, after) = (Value(fp.word(1)), Value(fp.word(2)), Value(fp.word(3)));
+                    let node = self.alloc(Kind::Node, &[self.roots.winds, before, after]);
+                    self.roots.winds = node;
+                    fp.set_word(2, after.bits());
+                    fp.set_word(3, node.bits());
+                    let callee = fp.up(4);
+                    callee.set_word(0, self.natives.get(Native::Wind) as u64);
+                    callee.set_word(1, thunk.bits());
+                    return self.activate(callee, 0);
+                }
+                Native::Wind => {
+                    self.roots.winds = Value(fp.word(3)).obj().expect("a wind").get(0);
+                    let after = Value(fp.word(2));
+                    fp.set_word(1, v.bits());
+                    fp.set_word(2, Value::FALSE.bits());
+                    let callee = fp.up(3);
+                    callee.set_word(0, self.natives.get(Native::WindAfter) as u64);
+                    callee.set_word(1, after.bits());
+                    return self.activate(callee, 0);
+                }
+                Native::WindAfter => {
+                    v = Value(fp.word(1));
+                    if Value(fp.word(2)).truthy() {
+                        return self.raise(fp, v);
+                    }
+                }
+                Native::Rewind => return self.rewind(fp),
+                Native::Unwind => return self.unwind(fp),
+                Native::AbortUnwind => return self.abort_unwind(fp),
+                Native::Load => return self.load_next(fp, v),
+            }
+            top = fp;
+        }
+    }
+
+    // ---- raising
+    pub(crate) fn raise_exit(&mut self, fp: Regs, exit: Exit) {
+        match exit {
+            Exit::Throw => self.raise(fp, self.pending.value),
+            _ => self.done = Some(Err(exit)),
+        }
+    }
+
+    /// Raises `v` in the frame that the header at `top` describes.
+    pub(crate) fn raise(&mut self, mut top: Regs, v: Value) {
+        loop {
+            let r = resume_ref(top.header());
+            let fp = top.down(r.delta as usize);
+            match r.native() {
+                None => {
+                    let code = code_ref(r.owner);
+                    let at = code.index(r.pc) - (r.flags & flag::DISCARD == 0) as usize;
+                    self.note_trace(r.owner, at);
+                    if let Some(h) = code.handler_at(at) {
+                        self.fp = fp;
+                        self.code = r.owner;
+                        // SAFETY: handler targets are verified.
+                        self.pc = Pc(unsafe { code.words.add(h.target as usize) });
+                        fp.set(h.dst as usize, v);
+                        return;
+                    }
+                }
+                Some(Native::Halt) => {
+                    self.pending.value = v;
+                    self.done = Some(Err(Exit::Throw));
+                    return;
+                }
+                Some(Native::Underflow) => match self.underflow() {
+                    Some(t) => {
+                        top = t;
+                        continue;
+                    }
+                    None => {
+                        self.pending.value = v;
+                        self.done = Some(Err(Exit::Throw));
+                        return;
+                    }
+                },
+                Some(Native::Bind) => self.leave_binding(),
+                Some(Native::Delay) => {
+                    let cell = Value(fp.word(1)).obj().expect("a delay");
+                    self.heap.write(cell, 1, v);
+                    self.heap.write(cell, 2, Value::TRUE);
+                    self.heap.write(cell, 0, Value::NIL);
+                }
+                Some(Native::Load) => self.load_failed(fp),
+                Some(Native::Wind) => {
+                    self.roots.winds = Value(fp.word(3)).obj().expect("a wind").get(0);
+                    let after = Value(fp.word(2));
+                    fp.set_word(1, v.bits());
+                    fp.set_word(2, Value::TRUE.bits());
+                    let callee = fp.up(3);
+                    callee.set_word(0, self.natives.get(Native::WindAfter) as u64);
+                    callee.set_word(1, after.bits());
+                    return self.activate(callee, 0);
+                }
+                Some(_) => {}
+            }
+            top = fp;
+        }
+    }
+
+    /// Adds the place to the trace of the exception being raised: pairs of code id and position, bounded.
+    fn note_trace(&mut self, code: *const Code, at: usize) {
+        const TRACE: usize = 24;
+        let Some(e) = self.pending.value.as_kind(Kind::Exception) else { return };
+        let node = Value::fix(code_ref(code).node_at(at) as i64);
+        let id = Value::fix(code_ref(code).id as i64);
+        match e.get(slot::EX_TRACE).obj() {
+            None => {
+                let mut words = [Value::NIL; 2 * TRACE + 1];
+                words[0] = Value::fix(1);
+                (words[1], words[2]) = (id, node);
+                let t = self.alloc(Kind::Array, &words);
+                self.heap.write(e, slot::EX_TRACE, t);
+            }
+            Some(t) => {
+                let n = t.get(0).fix_get() as usize;
+                if n < TRACE && !(t.get(2 * n - 1) == id && t.get(2 * n) == node) {
+                    t.set(0, Value::fix(n as i64 + 1));
+                    t.set(2 * n + 1, id);
+                    t.set(2 * n + 2, node);
+                }
+            }
+        }
+    }
+
+    /// (code id, AST node) of the frames an exception passed, innermost first.
+    pub fn trace_of(&self, e: Value) -> Vec<(u32, u32)> {
+        let Some(t) = e.as_kind(Kind::Exception).and_then(|e| e.get(slot::EX_TRACE).obj()) else { return Vec::new() };
+        let n = t.get(0).fix_get() as usize;
+        (0..n).map(|i| (t.get(2 * i + 1).fix_get() as u32, t.get(2 * i + 2).fix_get() as u32)).collect()
+    }
+
+    /// Name of the function with code `id`.
+    pub fn code_name(&self, id: u32) -> Option<&str> {
+        let code = self.codes.get(id as usize)?;
+        let name = code_ref(*code).proto().name.as_plain_symbol()?;
+        Some(self.names.text(name))
+    }
+
+    #[cold]
+    pub(crate) fn unbound_var(&mut self, var: Obj) -> Exit {
+        let (ns, name) = (var.get(slot::VAR_NS), var.get(slot::VAR_NAME));
+        let text = |vm: &Vm, v: Value| v.as_plain_symbol().map_or(String::new(), |id| vm.names.text(id).to_string());
+        let message = format!("Attempting to use unbound var #'{}/{}", text(self, ns), text(self, name));
+        self.err(ErrKind::Unbound, message)
+    }
+
+    #[cold]
+    fn arity_error(&mut self, f: Value, argc: usize) -> Exit {
+        let name = match f.obj() {
+            Some(o) if o.kind() == Kind::Closure => {
+                let name = frame::proto_of(o).name;
+                name.as_plain_symbol().map_or("fn".to_string(), |id| self.names.text(id).to_string())
+            }
+            Some(o) if o.kind() == Kind::PrimFn => table::get(o.aux()).map_or("fn", |d| d.name).to_string(),
+            _ => "fn".to_string(),
+        };
+        self.err(ErrKind::Arity, format!("Wrong number of args ({argc}) passed to: {name}"))
+    }
+
+    // ---- polls
+    /// At a loop header whose step count ran out; the next instruction is at `self.pc`.
+    pub(crate) fn poll_loop(&mut self) {
+        let r = self.resume_at(self.code, self.pc);
+        let top = self.fp.up(resume_ref(r).delta as usize);
+        top.set_word(0, r as u64);
+        if self.attend(top) {
+            let top = self.park_zeal(top);
+            self.deliver(top, Value::NIL)
+        }
+    }
+
+    /// At a function entry whose step count ran out. False: the run is over or went elsewhere.
+    fn service(&mut self, fp: Regs, argc: usize) -> bool {
+        let top = fp.up(2 + argc);
+        top.set_word(0, self.natives.activate(argc) as u64);
+        if !self.attend(top) {
+            return false;
+        }
+        let moved = self.park_zeal(top);
+        if moved == top {
+            return true;
+        }
+        self.deliver(moved, Value::NIL);
+        false
+    }
+
+    /// Serves everybody who wants attention. `top` is the top header. Order: limits, interruption, collection, zeal.
+    fn attend(&mut self, top: Regs) -> bool {
+        let banked = std::mem::take(&mut self.heap.steps_banked);
+        self.steps_done += (self.slice - banked).max(0) as u64;
+        if let Some(fuel) = self.fuel {
+            let used = (self.slice - banked).max(0) as u64;
+            if fuel <= used {
+                self.fuel = Some(0);
+                return self.stop(Stop::Fuel);
+            }
+            self.fuel = Some(fuel - used);
+        }
+        if INTERRUPTED.swap(false, Ordering::Relaxed) {
+            return self.stop(Stop::Interrupt);
+        }
+        let zeal_gc = self.zeal.gc > 0 && self.zeal.count.is_multiple_of(self.zeal.gc);
+        if (self.heap.wanted || zeal_gc) && self.no_gc == 0 {
+            self.collect(top.0, false);
+            if self.heap.used_bytes() / 8 > self.heap.limit_words {
+                self.collect(top.0, true);
+                if self.heap.used_bytes() / 8 > self.heap.limit_words {
+                    return self.stop(Stop::Memory);
+                }
+            }
+        } else if self.heap.used_bytes() / 8 > self.heap.limit_words.saturating_mul(2) {
+            return self.stop(Stop::Memory);
+        }
+        self.new_slice();
+        true
+    }
+
+    fn new_slice(&mut self) {
+        let zealous = self.zeal.gc > 0 || self.zeal.park > 0;
+        let most = if zealous { 1 } else { SLICE };
+        self.slice = self.fuel.map_or(most, |f| most.min(f as i64));
+        self.heap.steps = self.slice;
+    }
+
+    fn stop(&mut self, why: Stop) -> bool {
+        self.pending.stop = why;
+        self.done = Some(Err(Exit::Stop));
+        false
+    }
+
+    /// Bytes the program's values may take.
+    pub fn set_memory_limit(&mut self, bytes: usize) {
+        self.heap.limit_words = bytes / 8;
+    }
+
+    /// Stress mode `park`: captures everything above the base, then goes on from the copy. Returns the top header.
+    fn park_zeal(&mut self, top: Regs) -> Regs {
+        self.zeal.count = self.zeal.count.wrapping_add(1);
+        if self.zeal.park == 0 || !self.zeal.count.is_multiple_of(self.zeal.park) {
+            return top;
+        }
+        let base = self.capture(top);
+        if self.poison {
+            let used = (top.0 as usize - base.0 as usize) / 8;
+            (1..=used).for_each(|i| base.set_word(i, 0xDEAD_BEEF_DEAD_BEEC));
+        }
+        self.underflow().unwrap_or(base)
+    }
+
+    // ---- continuations
+    /// Moves every frame of the stack into a segment; the stack is empty afterwards. `top` is the top header. Each frame is
+    /// copied once however often it is captured. O(words on the stack).
+    pub(crate) fn capture(&mut self, top: Regs) -> Regs {
+        let base = Regs(self.stack.base);
+        let n = (top.0 as usize - base.0 as usize) / 8;
+        if n > 0 {
+            let seg = self.heap.alloc(Kind::Seg, 0, slot::SEG_WORDS + n);
+            seg.set(slot::SEG_PARENT, self.roots.kseg);
+            seg.set(slot::SEG_PARENT_OFF, Value::fix(self.koff as i64));
+            for i in 0..n {
+                seg.set_raw(slot::SEG_WORDS + i, base.word(1 + i));
+            }
+            self.roots.kseg = seg.into();
+            self.koff = n;
+        }
+        base
+    }
+
+    /// Copies the topmost frame of the heap chain back onto the empty stack. Returns the header to go on from, or `None`
+    /// at the end of everything.
+    pub(crate) fn underflow(&mut self) -> Option<Regs> {
+        let seg = self.roots.kseg.obj()?;
+        let base = Regs(self.stack.base);
+        debug_assert!(self.koff > 0);
+        let header = seg.raw(slot::SEG_WORDS + self.koff - 1);
+        let delta = resume_ref(header as *const Resume).delta as usize;
+        let low = self.koff - delta;
+        for i in 0..delta - 1 {
+            base.set_word(1 + i, seg.raw(slot::SEG_WORDS + low + i));
+        }
+        let top = base.up(delta);
+        top.set_word(0, header);
+        if low == 0 {
+            self.koff = seg.get(slot::SEG_PARENT_OFF).fix_get() as usize;
+            self.roots.kseg = seg.get(slot::SEG_PARENT);
+        } else {
+            self.koff = low;
+        }
+        Some(top)
+    }
+
+    /// The stack is full: its frames move to the heap, the activation at `fp` goes to the bottom.
+    fn overflow(&mut self, fp: Regs, argc: usize) -> Regs {
+        let base = self.capture(fp);
+        for i in 0..=argc {
+            base.set_word(1 + i, fp.word(1 + i));
+        }
+        // A deep recursion fills memory with segments: let the collector and the limits look.
+        self.heap.want_poll();
+        base
+    }
+
+    /// The whole current continuation, whose top header is at `top`, as a value.
+    fn current_kont(&mut self, top: Regs) -> Value {
+        self.capture(top);
+        let words = [self.roots.kseg, Value::fix(self.koff as i64), self.roots.dyn_node, Value::NIL, self.roots.winds];
+        let kont = self.alloc(Kind::Kont, &words);
+        self.alloc(Kind::KontFn, &[kont])
+    }
+
+    /// Applies a continuation to `v`. `fp` is the activation that does so.
+    fn throw_to(&mut self, fp: Regs, kont: Value, v: Value) {
+        let k = kont.obj().expect("a continuation");
+        if !k.get(slot::KONT_TAG).is_nil() {
+            return self.splice(fp, k, v);
+        }
+        let winds = k.get(slot::KONT_FLAGS);
+        if winds != self.roots.winds {
+            // Leave the winds that are not shared, then enter the others; each step is a frame of its own.
+            fp.set_word(1, kont.bits());
+            fp.set_word(2, v.bits());
+            fp.set_word(3, Value::NIL.bits());
+            return self.unwind(fp);
+        }
+        self.jump_to(k, v)
+    }
+
+    fn jump_to(&mut self, k: Obj, v: Value) {
+        self.switch_bindings(k.get(slot::KONT_DYN));
+        self.roots.winds = k.get(slot::KONT_FLAGS);
+        self.roots.kseg = k.get(slot::KONT_SEG);
+        self.koff = k.get(slot::KONT_OFF).fix_get() as usize;
+        match self.underflow() {
+            Some(top) => self.deliver(top, v),
+            None => self.done = Some(Ok(v)),
+        }
+    }
+
+    fn wind_list(&self, mut w: Value) -> Vec<Value> {
+        let mut list = Vec::new();
+        while let Some(o) = w.obj() {
+            list.push(w);
+            w = o.get(0);
+        }
+        list
+    }
+
+    /// `[kont, value, _]` at `fp`: leaves the innermost wind that the target has not, or goes on to `rewind`.
+    fn unwind(&mut self, fp: Regs) {
+        let kont = Value(fp.word(1)).obj().expect("a continuation");
+        let target = self.wind_list(kont.get(slot::KONT_FLAGS));
+        let here = self.roots.winds;
+        if here.is_nil() || target.contains(&here) {
+            return self.rewind(fp);
+        }
+        let node = here.obj().expect("a wind");
+        self.roots.winds = node.get(0);
+        let callee = fp.up(4);
+        callee.set_word(0, self.natives.get(Native::Unwind) as u64);
+        callee.set_word(1, node.get(2).bits());
+        self.activate(callee, 0)
+    }
+
+    /// `[kont, value, wind just entered or nil]` at `fp`: enters the outermost wind not yet entered, or jumps.
+    fn rewind(&mut self, fp: Regs) {
+        let kont = Value(fp.word(1)).obj().expect("a continuation");
+        let entered = Value(fp.word(3));
+        if !entered.is_nil() {
+            self.roots.winds = entered;
+        }
+        let target = self.wind_list(kont.get(slot::KONT_FLAGS));
+        let next = match target.iter().position(|w| *w == self.roots.winds) {
+            Some(0) => None,
+            Some(i) => Some(target[i - 1]),
+            None => target.last().copied(),
+        };
+        let Some(next) = next else {
+            let v = Value(fp.word(2));
+            return self.jump_to(kont, v);
+        };
+        fp.set_word(3, next.bits());
+        let callee = fp.up(4);
+        callee.set_word(0, self.natives.get(Native::Rewind) as u64);
+        callee.set_word(1, next.obj().expect("a wind").get(1).bits());
+        self.activate(callee, 0)
+    }
+
+    /// Applies a delimited continuation: its frames are copied above the current ones.
+    fn splice(&mut self, mut fp: Regs, k: Obj, v: Value) {
+        let seg = k.get(slot::KONT_SEG).obj().expect("a segment");
+        let n = seg.len() - slot::SEG_WORDS;
+        if n + 16 > self.room(fp) {
+            fp = self.capture(fp);
+            if n + 16 > self.room(fp) {
+                // Larger than the stack: a segment over what is there.
+                let copy = self.heap.alloc(Kind::Seg, 0, seg.len());
+                copy.copy_words(slot::SEG_WORDS, seg, slot::SEG_WORDS, n);
+                copy.set(slot::SEG_PARENT, self.roots.kseg);
+                copy.set(slot::SEG_PARENT_OFF, Value::fix(self.koff as i64));
+                self.roots.kseg = copy.into();
+                self.koff = n;
+                let top = self.underflow().expect("not empty");
+                return self.deliver(top, v);
+            }
+        }
+        for i in 0..n {
+            fp.set_word(1 + i, seg.raw(slot::SEG_WORDS + i));
+        }
+        let top = fp.up(n);
+        if k.get(slot::KONT_FLAGS).truthy() {
+            self.reinstate(fp, top);
+        }
+        self.deliver(top, v)
+    }
+
+    fn room(&self, fp: Regs) -> usize {
+        (self.stack.limit as usize).saturating_sub(fp.0 as usize) / 8
+    }
+
+    /// Frames just copied to `base+1 ..= top` hold bindings and winds: puts them in force again, outermost first.
+    fn reinstate(&mut self, base: Regs, top: Regs) {
+        // SAFETY: those words are frames, copied from a segment.
+        let mut frames: Vec<_> = unsafe { Walk::new(base.0.add(1), top.0.add(1)) }.collect();
+        frames.reverse();
+        for f in frames {
+            match f.record().native() {
+                Some(Native::Bind) => {
+                    let fp = Regs(f.fp);
+                    let old = self.roots.dyn_node;
+                    // A fresh node, so that several resumptions do not share the values out of force.
+                    let own = self.dyn_of_frame(&f);
+                    let words: Vec<Value> = own.obj().expect("a binding node").words().to_vec();
+                    let node = self.alloc(Kind::Node, &words);
+                    let depth = old.obj().map_or(0, |o| o.get(1).fix_get());
+                    let o = node.obj().expect("just made");
+                    o.set(0, old);
+                    o.set(1, Value::fix(depth + 1));
+                    fp.set_word(1, old.bits());
+                    self.enter_binding(node);
+                }
+                Some(Native::Wind) => {
+                    let fp = Regs(f.fp);
+                    let own = Value(fp.word(3)).obj().expect("a wind");
+                    let node = self.alloc(Kind::Node, &[self.roots.winds, own.get(1), own.get(2)]);
+                    fp.set_word(3, node.bits());
+                    self.roots.winds = node;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The binding node a Bind frame of a slice had: kept in the slot of its saved parent by `take_slice`.
+    fn dyn_of_frame(&self, f: &frame::FrameRef) -> Value {
+        f.slot(1)
+    }
+
+    /// `(abort-to-prompt tag v…)` at `fp`.
+    fn abort(&mut self, fp: Regs, argc: usize) {
+        let tag = fp.get(0);
+        // Bring frames to the stack until the prompt is among them.
+        let mut base = Regs(self.stack.base);
+        let mut fp = fp;
+        let prompt = loop {
+            // SAFETY: everything up to this activation is suspended frames.
+            let found = unsafe { Walk::new(base.0.add(1), fp.0.add(1)) }
+                .find(|f| f.record().native() == Some(Native::Prompt) && f.slot(1) == tag);
+            match found {
+                Some(f) => break Regs(f.fp),
+                None if !self.roots.kseg.is_nil() => match self.unspill(fp, argc) {
+                    Some(moved) => {
+                        fp = moved;
+                        base = Regs(self.stack.base);
+                    }
+                    None => return self.abort_deep(fp, argc),
+                },
+                None => {
+                    let exit = self.err(ErrKind::State, "abort-to-prompt: no prompt with this tag is active");
+                    return self.raise_exit(fp, exit);
+                }
+            }
+        };
+        let args: Vec<Value> = fp.slice(1, argc - 1).to_vec();
+        let handler = Value(prompt.word(2));
+        let n = (fp.0 as usize - prompt.0 as usize) / 8;
+        let k = self.take_slice(|seg| (0..n).for_each(|i| seg.set_raw(slot::SEG_WORDS + i, prompt.word(1 + i))), n);
+        self.call_handler(prompt, handler, k, &args)
+    }
+
+    /// Calls a prompt's handler in place of the prompt frame at `fp`, leaving the winds inside first.
+    fn call_handler(&mut self, fp: Regs, handler: Value, k: Value, args: &[Value]) {
+        fp.set_word(1, handler.bits());
+        fp.set(0, k);
+        for (i, v) in args.iter().enumerate() {
+            fp.set(1 + i, *v);
+        }
+        self.activate(fp, 1 + args.len())
+    }
+
+    /// A delimited continuation of `n` frame words that `fill` writes. Bindings and winds of those frames are left.
+    fn take_slice(&mut self, fill: impl FnOnce(Obj), n: usize) -> Value {
+        let seg = self.heap.alloc(Kind::Seg, 0, slot::SEG_WORDS + n);
+        seg.set(slot::SEG_PARENT, Value::NIL);
+        seg.set(slot::SEG_PARENT_OFF, Value::ZERO);
+        fill(seg);
+        // SAFETY: the words just written are frames.
+        let frames: Vec<_> = unsafe {
+            let p = seg.0.add(1 + slot::SEG_WORDS);
+            Walk::new(p, p.add(n))
+        }
+        .collect();
+        let mut special = false;
+        for f in frames {
+            match f.record().native() {
+                Some(Native::Bind) => {
+                    special = true;
+                    // The segment is not published yet: remember the node in it, for `reinstate`.
+                    f.set_slot(1, self.roots.dyn_node);
+                    self.leave_binding();
+                }
+                Some(Native::Wind) => {
+                    special = true;
+                    self.roots.winds = f.slot(3).obj().expect("a wind").get(0);
+                }
+                _ => {}
+            }
+        }
+        let words = [seg.into(), Value::fix(n as i64), Value::NIL, Value::TRUE, Value::bool(special)];
+        let kont = self.alloc(Kind::Kont, &words);
+        self.alloc(Kind::KontFn, &[kont])
+    }
+
+    /// Puts the heap's topmost segment back below the frames on the stack, if they fit. Returns where `fp` moved to.
+    fn unspill(&mut self, fp: Regs, argc: usize) -> Option<Regs> {
+        let seg = self.roots.kseg.obj()?;
+        let base = Regs(self.stack.base);
+        let n = self.koff;
+        let used = (fp.0 as usize - base.0 as usize) / 8 + argc + 2;
+        if used + n + 64 > self.room(base) {
+            return None;
+        }
+        // Everything on the stack moves up by `n`; the header at the base is replaced by the segment's top header.
+        for i in (1..=used).rev() {
+            base.set_word(n + i, base.word(i));
+        }
+        for i in 0..n {
+            base.set_word(1 + i, seg.raw(slot::SEG_WORDS + i));
+        }
+        self.koff = seg.get(slot::SEG_PARENT_OFF).fix_get() as usize;
+        self.roots.kseg = seg.get(slot::SEG_PARENT);
+        Some(fp.up(n))
+    }
+
+    /// An abort whose slice is larger than the stack.
+    fn abort_deep(&mut self, fp: Regs, argc: usize) {
+        let tag = fp.get(0);
+        let args: Vec<Value> = fp.slice(1, argc - 1).to_vec();
+        self.capture(fp);
+        let (mut seg, mut off) = (self.roots.kseg, self.koff);
+        let mut parts: Vec<Vec<u64>> = Vec::new();
+        while let Some(o) = seg.obj() {
+            let words: Vec<u64> = (0..off).map(|i| o.raw(slot::SEG_WORDS + i)).collect();
+            let mut at = off;
+            while at > 0 {
+                let r = resume_ref(words[at - 1] as *const Resume);
+                let low = at - r.delta as usize;
+                if r.native() == Some(Native::Prompt) && Value(words[low]) == tag {
+                    let handler = Value(words[low + 1]);
+                    parts.push(words[low..].to_vec());
+                    parts.reverse();
+                    let all: Vec<u64> = parts.concat();
+                    let n = all.len();
+                    // The prompt's caller: what lies below in this segment, or the parent.
+                    if low == 0 {
+                        self.roots.kseg = o.get(slot::SEG_PARENT);
+                        self.koff = o.get(slot::SEG_PARENT_OFF).fix_get() as usize;
+                    } else {
+                        self.roots.kseg = seg;
+                        self.koff = low;
+                    }
+                    let k = self.take_slice(
+                        |s| all.iter().enumerate().for_each(|(i, w)| s.set_raw(slot::SEG_WORDS + i, *w)),
+                        n,
+                    );
+                    let base = Regs(self.stack.base);
+                    return self.call_handler(base, handler, k, &args);
+                }
+                at = low;
+            }
+            parts.push(words);
+            off = o.get(slot::SEG_PARENT_OFF).fix_get() as usize;
+            seg = o.get(slot::SEG_PARENT);
+        }
+        let exit = self.err(ErrKind::State, "abort-to-prompt: no prompt with this tag is active");
+        let top = self.underflow();
+        self.raise_exit(top.unwrap_or(fp), exit)
+    }
+
+    fn abort_unwind(&mut self, fp: Regs) {
+        let exit = self.err(ErrKind::State, "unexpected frame");
+        self.raise_exit(fp, exit)
+    }
+
+    // ---- dynamic bindings
+    fn swap_binding(&mut self, node: Value) {
+        let o = node.obj().expect("a binding node");
+        let mut i = 2;
+        while i < o.len() {
+            let var = o.get(i).obj().expect("a var");
+            let (inside, other) = (var.get(slot::VAR_ROOT), o.get(i + 1));
+            self.heap.write(var, slot::VAR_ROOT, other);
+            self.heap.write(o, i + 1, inside);
+            i += 2;
+        }
+    }
+    fn enter_binding(&mut self, node: Value) {
+        self.swap_binding(node);
+        self.roots.dyn_node = node;
+    }
+    fn leave_binding(&mut self) {
+        let node = self.roots.dyn_node;
+        self.swap_binding(node);
+        self.roots.dyn_node = node.obj().expect("a binding node").get(0);
+    }
+    /// Makes `target` the innermost node in force: leaves up to the common ancestor, then enters.
+    fn switch_bindings(&mut self, target: Value) {
+        if target == self.roots.dyn_node {
+            return;
+        }
+        let depth = |v: Value| v.obj().map_or(0, |o| o.get(1).fix_get());
+        let mut enter = Vec::new();
+        let mut t = target;
+        while depth(t) > depth(self.roots.dyn_node) {
+            enter.push(t);
+            t = t.obj().expect("deeper than nil").get(0);
+        }
+        while depth(self.roots.dyn_node) > depth(t) {
+            self.leave_binding();
+        }
+        while t != self.roots.dyn_node {
+            enter.push(t);
+            t = t.obj().expect("not the root").get(0);
+            self.leave_binding();
+        }
+        for node in enter.into_iter().rev() {
+            self.enter_binding(node);
+        }
+    }
+
+    // ---- frame operations by name
+    /// Runs a frame operation as the activation at `fp`. `Ok(Some(n))`: call what is now in `fp` with `n` arguments.
+    fn vmop(&mut self, name: &str, fp: Regs, argc: usize) -> Result<Option<usize>, Exit> {
+        match name {
+            // (apply f a… seq), after Clojure code made the last argument a realised list or vector
+            "yin.rt/apply" => {
+                let last = fp.get(argc - 1);
+                let tail = coll::spread(self, last, 4000)?;
+                self.replay.finish();
+                let f = fp.get(0);
+                let n = argc - 2 + tail.len();
+                let limit = match f.obj() {
+                    Some(o) if o.kind() == Kind::Closure => frame::proto_of(o).variadic,
+                    _ => std::ptr::null(),
+                };
+                fp.set_word(1, f.bits());
+                fp.shift(1, 0, argc - 2);
+                for (i, v) in tail.into_iter().enumerate() {
+                    fp.set(argc - 2 + i, v);
+                }
+                if n > 250 && !limit.is_null() {
+                    // More than a window holds: bind the fixed parameters here and hand over the rest as a list.
+                    let code = code_ref(limit);
+                    let fixed = code.n_params as usize;
+                    let rest = coll::rest_list(self, fp.slice(fixed, n - fixed));
+                    fp.set(fixed, rest);
+                    (self.code, self.fp, self.pc) = (limit, fp, Pc(code.words));
+                    return Ok(None);
+                }
+                if n > 250 {
+                    if let Some(o) = f.as_kind(Kind::PrimFn)
+                        && let Some(def) = table::get(o.aux())
+                        && def.max_args == prim::MANY
+                        && def.flags & prim::VMOP == 0
+                    {
+                        let args: Vec<Value> = fp.slice(0, n).to_vec();
+                        let v = (def.run)(self, &args)?;
+                        self.replay.finish();
+                        self.deliver(fp, v);
+                        return Ok(None);
+                    }
+                    return Err(self.err(ErrKind::Arity, format!("Wrong number of args ({n}) passed to a function")));
+                }
+                Ok(Some(n))
+            }
+            "yin.control/call-cc" => {
+                let f = fp.get(0);
+                let k = self.current_kont(fp);
+                let base = Regs(self.stack.base);
+                base.set_word(1, f.bits());
+                base.set(0, k);
+                self.activate(base, 1);
+                Ok(None)
+            }
+            "yin.control/call-with-prompt" => {
+                let (tag, thunk, handler) = (fp.get(0), fp.get(1), fp.get(2));
+                fp.set_word(1, tag.bits());
+                fp.set_word(2, handler.bits());
+                let callee = fp.up(3);
+                callee.set_word(0, self.natives.get(Native::Prompt) as u64);
+                callee.set_word(1, thunk.bits());
+                self.activate(callee, 0);
+                Ok(None)
+            }
+            "yin.control/abort-to-prompt" => {
+                self.abort(fp, argc);
+                Ok(None)
+            }
+            "yin.control/dynamic-wind" => {
+                let (before, thunk, after) = (fp.get(0), fp.get(1), fp.get(2));
+                fp.set_word(1, before.bits());
+                fp.set_word(2, thunk.bits());
+                fp.set_word(3, after.bits());
+                let callee = fp.up(4);
+                callee.set_word(0, self.natives.get(Native::WindBefore) as u64);
+                callee.set_word(1, before.bits());
+                self.activate(callee, 0);
+                Ok(None)
+            }
+            // (yin.rt/with-bindings thunk var value …)
+            "yin.rt/with-bindings" => {
+                let thunk = fp.get(0);
+                let old = self.roots.dyn_node;
+                let depth = old.obj().map_or(0, |o| o.get(1).fix_get());
+                let mut words = vec![old, Value::fix(depth + 1)];
+                for pair in fp.slice(1, argc - 1).chunks(2) {
+                    let Some(var) = pair[0].as_kind(Kind::Var) else {
+                        return Err(self.err(ErrKind::Type, "binding needs vars"));
+                    };
+                    if var.get(slot::VAR_FLAGS).fix_get() & crate::layout::var_flag::DYNAMIC == 0 {
+                        let name = var.get(slot::VAR_NAME).as_plain_symbol().map_or("", |id| self.names.text(id));
+                        let message = format!("Can't dynamically bind non-dynamic var: {name}");
+                        return Err(self.err(ErrKind::State, message));
+                    }
+                    words.extend([pair[0], pair[1]]);
+                }
+                let node = self.alloc(Kind::Node, &words);
+                fp.set_word(1, old.bits());
+                self.enter_binding(node);
+                let callee = fp.up(2);
+                callee.set_word(0, self.natives.get(Native::Bind) as u64);
+                callee.set_word(1, thunk.bits());
+                self.activate(callee, 0);
+                Ok(None)
+            }
+            // (yin.rt/force-delay d)
+            "yin.rt/force-delay" => {
+                let d = fp.get(0);
+                let o = d.as_kind(Kind::Delay).expect("checked by its caller");
+                let thunk = o.get(0);
+                fp.set_word(1, d.bits());
+                let callee = fp.up(2);
+                callee.set_word(0, self.natives.get(Native::Delay) as u64);
+                callee.set_word(1, thunk.bits());
+                self.activate(callee, 0);
+                Ok(None)
+            }
+            _ => {
+                // A function of the front end that ends in a call: it leaves callee and arguments.
+                self.nest_top = fp.up(2 + argc);
+                self.nest_top.set_word(0, self.natives.activate(argc) as u64);
+                let args: Vec<Value> = fp.slice(0, argc).to_vec();
+                crate::driver::vmop(self, name, fp, &args)
+            }
+        }
+    }
+}
+
+fn call_prim(vm: &mut Vm, f: Value, args: &[Value]) -> R {
+    let id = f.obj().expect("a primitive").aux();
+    table::function(id)(vm, args)
+}
+
+/// Keywords, symbols, maps, sets and vectors as functions.
+fn call_data(vm: &mut Vm, f: Value, args: &[Value]) -> R {
+    coll::call_data(vm, f, args)
+}
+
+/// Makes SIGINT ask the running program to stop at its next poll instead of killing the process; a second one kills.
+pub fn watch_interrupts() {
+    extern "C" fn note(_: libc::c_int) {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            // SAFETY: `_exit` may be called from a signal handler.
+            unsafe { libc::_exit(130) };
+        }
+    }
+    // SAFETY: the handler only touches an atomic and `_exit`.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = note as *const () as usize;
+        libc::sigaction(libc::SIGINT, &action, std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,746 @@
+//! Running programs: reading, analysing, compiling and calling one top-level form after the other.
+
+use crate::code::FnDraft;
+use crate::compile::{self, Env};
+use crate::expand::{self, Answers};
+use crate::frame::{Native, Regs};
+use crate::layout::{Kind, slot, var_flag};
+use crate::machine::{ErrKind, Exit, Stop, Vm};
+use crate::prim::{PrimDef, R, VMOP, coll, hamt, prim, table, text, types, vector};
+use crate::value::Value;
+use yin_yang::clojure::reader::{ReadError, Reader};
+
+/// A source being evaluated.
+pub struct Loader {
+    text: String,
+    at: usize,
+    file: u32,
+    /// Forms still to evaluate before reading on.
+    pub(crate) forms: Vec<Value>,
+    /// Namespace to go back to.
+    ns: u32,
+    last: Value,
+}
+
+impl Loader {
+    pub(crate) fn each(&mut self, f: &mut impl FnMut(&mut Value)) {
+        self.forms.iter_mut().for_each(&mut *f);
+        f(&mut self.last);
+    }
+}
+
+/// What a program left behind when it failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Kind word of the report.
+    pub kind: String,
+    pub message: String,
+    /// File, line, column, text of the line.
+    pub place: Option<(String, u32, u32, String)>,
+    /// Function and place of the frames it passed, innermost first.
+    pub trace: Vec<String>,
+    pub stop: Option<Stop>,
+}
+
+/// Library sources that come with the machine: namespace, text.
+pub static LIBRARY: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/library.rs"));
+
+impl Vm {
+    /// A machine with the primitives and the core library.
+    ///
+    /// # Errors
+    /// A failure while the core library is evaluated, or the operating system's refusal of memory.
+    pub fn new() -> Result<Vm, String> {
+        let mut vm = Vm::with_primitives()?;
+        let core = LIBRARY.iter().find(|l| l.0 == "clojure.core").map_or("", |l| l.1);
+        let core_ns = vm.names.intern("clojure.core");
+        vm.set_current_ns(core_ns);
+        if vm.eval_text(core, "clojure/core.clj").is_err() {
+            let f = vm.failure();
+            return Err(format!("core library: error[{}]: {} {:?} {:?}", f.kind, f.message, f.place, f.trace));
+        }
+        let user = vm.names.intern("user");
+        vm.set_current_ns(user);
+        vm.loaded.insert(core_ns);
+        Ok(vm)
+    }
+
+    /// A machine with the primitives as vars, and nothing else.
+    pub fn with_primitives() -> Result<Vm, String> {
+        let mut vm = Vm::bare()?;
+        for (id, def) in table::all() {
+            vm.prim_ids.insert(def.name, id);
+            let name = vm.symbol(def.name);
+            let f = vm.heap.alloc_perm(Kind::PrimFn, id, &[name, Value::NIL]);
+            let (ns, n) = if let Some(ns) = def.name.strip_suffix("//") {
+                (ns, "/")
+            } else {
+                def.name.split_once('/').expect("qualified")
+            };
+            let (ns, n) = (vm.names.intern(ns), vm.names.intern(n));
+            let var = vm.intern_var(ns, n);
+            vm.heap.write(var, slot::VAR_ROOT, f.into());
+            let doc = vm.keyword("doc");
+            let text = vm.str(def.doc);
+            let meta = vm.alloc(Kind::ArrayMap, &[Value::NIL, doc, text]);
+            vm.heap.write(var, slot::VAR_META, meta);
+        }
+        let ns_var = vm.var("clojure.core/*ns*");
+        vm.heap.write(ns_var, slot::VAR_FLAGS, Value::fix(var_flag::DYNAMIC));
+        vm.ns_var = Some(ns_var);
+        let core = vm.names.intern("clojure.core");
+        vm.set_current_ns(core);
+        Ok(vm)
+    }
+
+    /// Evaluates a text form by form in the current namespace. The value of the last form.
+    pub fn eval_text(&mut self, source: &str, file_name: &str) -> Result<Value, Exit> {
+        let i = self.open_loader(source, file_name);
+        let f = self.var("yin.rt/run-loader").get(slot::VAR_ROOT);
+        let r = self.call_now(f, &[Value::fix(i as i64)]);
+        if r.is_err() {
+            self.loaders.truncate(i);
+        }
+        r
+    }
+    fn open_loader(&mut self, source: &str, file_name: &str) -> usize {
+        let file = self.ast.add_file(file_name, source);
+        let ns = self.current_ns();
+        self.loaders.push(Loader { text: source.into(), at: 0, file, forms: Vec::new(), ns, last: Value::NIL });
+        self.loaders.len() - 1
+    }
+
+    /// A form was evaluated to `v`: the next one.
+    pub(crate) fn load_next(&mut self, fp: Regs, v: Value) {
+        let i = Value(fp.word(1)).fix_get() as usize;
+        if v != Value::ABSENT {
+            self.loaders[i].last = v;
+        }
+        match self.next_thunk(i) {
+            Ok(Some(thunk)) => {
+                let callee = fp.up(2);
+                callee.set_word(0, self.natives.get(Native::Load) as u64);
+                callee.set_word(1, thunk.bits());
+                self.activate(callee, 0)
+            }
+            Ok(None) => {
+                let l = self.loaders.pop().expect("open");
+                if l.file != u32::MAX {
+                    self.set_current_ns(l.ns);
+                }
+                self.deliver(fp, l.last)
+            }
+            Err(exit) => {
+                self.load_failed(fp);
+                self.raise_exit(fp, exit)
+            }
+        }
+    }
+    /// An exception passes a load: its file is closed.
+    pub(crate) fn load_failed(&mut self, fp: Regs) {
+        let i = Value(fp.word(1)).fix_get() as usize;
+        if i < self.loaders.len() {
+            let ns = self.loaders[i].ns;
+            self.loaders.truncate(i);
+            self.set_current_ns(ns);
+        }
+    }
+    /// The next top-level form as a function of no arguments.
+    fn next_thunk(&mut self, i: usize) -> R<Option<Value>> {
+        loop {
+            let file = self.loaders[i].file;
+            let form = match self.loaders[i].forms.pop() {
+                Some(f) => f,
+                None => match self.read_next(i)? {
+                    Some(f) => f,
+                    None => return Ok(None),
+                },
+            };
+            // A `do`, also one that a macro gives, is a sequence of top-level forms.
+            let mut form = form;
+            loop {
+                let next = self.macroexpand_top(form)?;
+                if next == form {
+                    break;
+                }
+                form = next;
+            }
+            if coll::is_seq(form) {
+                let items = coll::spread(self, form, usize::MAX)?;
+                let head = items.first().and_then(|h| self.symbol_id(*h)).map(|id| self.names.text(id).to_string());
+                if head.as_deref() == Some("do") && items.len() > 2 {
+                    self.loaders[i].forms.extend(items[1..].iter().rev());
+                    continue;
+                }
+            }
+            return self.thunk(form, if file == u32::MAX { 0 } else { file }).map(Some);
+        }
+    }
+    fn macroexpand_top(&mut self, form: Value) -> R {
+        // Only forms whose macro may give a `do` need the step here; the analyser does the rest.
+        let span = form.as_kind(Kind::List).filter(|o| o.len() > 3).map(|o| o.get(3));
+        if span.is_none() && !coll::is_seq(form) {
+            return Ok(form);
+        }
+        if let Some(s) = span.and_then(|s| s.as_kind(Kind::SpanMeta)) {
+            self.err_span =
+                Some(yin_ast::Span { file: s.raw(0) as u32, start: (s.raw(0) >> 32) as u32, end: s.raw(1) as u32 });
+        }
+        let e = self.macroexpand_1(form)?;
+        if e != form
+            && let (Some(o), Some(s)) = (e.as_kind(Kind::List), span)
+            && o.len() == 3
+        {
+            return types::with_meta(self, e, s);
+        }
+        Ok(e)
+    }
+    fn read_next(&mut self, i: usize) -> R<Option<Value>> {
+        let (text, at, file) = (self.loaders[i].text.clone(), self.loaders[i].at, self.loaders[i].file);
+        if at >= text.len() {
+            return Ok(None);
+        }
+        let mut reader = Reader::new(&text[at..]);
+        let form = reader.next_form(&mut Answers(self));
+        let used = reader.position();
+        self.loaders[i].at = at + used;
+        match form {
+            Ok(Some(mut f)) => {
+                shift(&mut f, at as u32);
+                let v = self.value_of_form(&f, file);
+                if v.is_err() {
+                    self.err_span = Some(yin_ast::Span { file, start: f.start, end: f.end });
+                }
+                v.map(Some)
+            }
+            Ok(None) => Ok(None),
+            Err(e) => Err(self.read_error(e, file, at as u32)),
+        }
+    }
+    fn read_error(&mut self, e: ReadError, file: u32, shift: u32) -> Exit {
+        self.err_span = Some(yin_ast::Span { file, start: e.start + shift, end: e.end + shift });
+        self.err(ErrKind::Read, e.message)
+    }
+    /// A form as a function of no arguments.
+    fn thunk(&mut self, form: Value, file: u32) -> R {
+        let root = expand::analyse(self, form, file)?;
+        let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids }) {
+            Ok(d) => d,
+            Err(m) => return Err(self.err(ErrKind::Syntax, m)),
+        };
+        self.dump(&draft);
+        match self.install(&draft) {
+            Ok(p) => Ok(self.closure(p)),
+            Err(m) => Err(self.err(ErrKind::Syntax, m)),
+        }
+    }
+    fn dump(&mut self, d: &FnDraft) {
+        if self.dump_ops {
+            eprint!("{}", listing(d, 0));
+        }
+    }
+
+    /// What the pending error is, for reports.
+    pub fn failure(&mut self) -> Failure {
+        let e = self.pending.value;
+        let mut f = Failure { kind: "user".into(), message: String::new(), place: None, trace: Vec::new(), stop: None };
+        if let Some(o) = e.as_kind(Kind::Exception) {
+            let class = self.symbol_id(o.get(slot::EX_CLASS)).map_or("", |id| self.names.text(id)).to_string();
+            f.kind = match o.get(slot::EX_KIND).as_keyword() {
+                Some(k) => self.names.text(k).to_string(),
+                None => kind_of_class(&class).to_string(),
+            };
+            f.message = match o.get(slot::EX_MESSAGE).as_str() {
+                Some(m) => m.to_string(),
+                None => class,
+            };
+            let data = o.get(slot::EX_DATA);
+            if coll::is_map(data) && coll::count(self, data).is_ok_and(|n| n.fix_get() > 0) {
+                f.message = format!("{} {}", f.message, self.show(data));
+            }
+        } else {
+            f.message = self.show(e);
+        }
+        let place = |vm: &Vm, s: yin_ast::Span| {
+            vm.ast.files.get(s.file as usize).map(|x| {
+                let (l, c) = x.line_col(s.start);
+                (x.name.clone(), l, c, x.line(l).to_string())
+            })
+        };
+        let trace = self.trace_of(e);
+        if !trace.is_empty() {
+            for (code, node) in &trace {
+                let name = self.code_name(*code).unwrap_or("top level").to_string();
+                let at = if (*node as usize) < self.ast.len() {
+                    place(self, self.ast.span(yin_ast::NodeId(*node)))
+                } else {
+                    None
+                };
+                match at {
+                    Some((file, l, c, line)) => {
+                        if f.place.is_none() && !is_library(&file) {
+                            f.place = Some((file.clone(), l, c, line));
+                        }
+                        f.trace.push(format!("{name} ({file}:{l})"));
+                    }
+                    None => f.trace.push(name),
+                }
+            }
+        }
+        if f.place.is_none()
+            && let Some(s) = self.err_span
+            && matches!(f.kind.as_str(), "syntax" | "unbound" | "read" | "arity")
+        {
+            f.place = place(self, s);
+        }
+        f
+    }
+
+    /// A well-mixed 64-bit number (splitmix64, Steele et al. 2014), seeded once per machine.
+    pub fn random(&mut self) -> u64 {
+        self.random_state = self.random_state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random_state;
+        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ z >> 31
+    }
+}
+
+fn is_library(file: &str) -> bool {
+    LIBRARY.iter().any(|l| file == lib_path(l.0))
+}
+fn lib_path(ns: &str) -> String {
+    format!("{}.clj", ns.replace('-', "_").replace('.', "/"))
+}
+
+/// Kind word of an exception class that programs made themselves.
+pub fn kind_of_class(class: &str) -> &'static str {
+    match class {
+        "clojure.lang.ArityException" => "arity",
+        "java.lang.ClassCastException"
+        | "java.lang.NullPointerException"
+        | "java.lang.UnsupportedOperationException" => "type",
+        "java.lang.ArithmeticException" => "arithmetic",
+        "java.lang.IndexOutOfBoundsException"
+        | "java.lang.StringIndexOutOfBoundsException"
+        | "java.lang.ArrayIndexOutOfBoundsException" => "index",
+        "java.lang.NumberFormatException" => "parse",
+        "java.lang.IllegalArgumentException" => "argument",
+        "java.lang.IllegalStateException" => "state",
+        "java.lang.AssertionError" => "assert",
+        "java.io.IOException" | "java.io.FileNotFoundException" => "io",
+        _ => "user",
+    }
+}
+
+fn shift(f: &mut yin_yang::clojure::reader::Form, by: u32) {
+    use yin_yang::clojure::reader::FormKind::*;
+    f.start += by;
+    f.end += by;
+    match &mut f.kind {
+        List(items) | Vector(items) | Map(items) | Set(items) => items.iter_mut().for_each(|i| shift(i, by)),
+        Tagged(_, x) => shift(x, by),
+        _ => {}
+    }
+    if let Some(m) = &mut f.meta {
+        shift(m, by);
+    }
+}
+
+/// Readable listing of a draft and the functions in it.
+pub fn listing(d: &FnDraft, depth: usize) -> String {
+    use std::fmt::Write;
+    let mut s = String::new();
+    let pad = "  ".repeat(depth);
+    for a in &d.arities {
+        let name = d.name.as_deref().unwrap_or("fn");
+        let _ = writeln!(s, "{pad}{name}/{}{} regs={}", a.n_params, if a.variadic { "+" } else { "" }, a.n_regs);
+        let mut pc = 0;
+        while pc < a.words.len() {
+            let _ = writeln!(s, "{pad}  {pc:4} {}", crate::op::disassemble(&a.words, pc));
+            pc += crate::op::len(a.words[pc]);
+        }
+        for (i, c) in a.consts.iter().enumerate() {
+            match c {
+                crate::code::Const::Fn(f) => {
+                    let _ = write!(s, "{pad}  k{i} = {}", listing(f, depth + 1).trim_start());
+                }
+                crate::code::Const::Data(e) => {
+                    let _ = writeln!(s, "{pad}  k{i} = {e}");
+                }
+                c => {
+                    let _ = writeln!(s, "{pad}  k{i} = {c:?}");
+                }
+            }
+        }
+    }
+    s
+}
+
+/// Frame operations of the front end, as the activation at `fp`.
+pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs, args: &[Value]) -> Result<Option<usize>, Exit> {
+    let i = match name {
+        "yin.rt/run-loader" => args[0].fix_get() as usize,
+        "clojure.core/eval" => {
+            let ns = vm.current_ns();
+            vm.loaders.push(Loader {
+                text: String::new(),
+                at: 0,
+                file: u32::MAX,
+                forms: vec![args[0]],
+                ns,
+                last: Value::NIL,
+            });
+            vm.loaders.len() - 1
+        }
+        "clojure.core/load-string" => {
+            let s = text::want_str(vm, args[0])?.to_string();
+            vm.open_loader(&s, "string")
+        }
+        "clojure.core/load-file" => {
+            let p = text::want_str(vm, args[0])?.to_string();
+            match std::fs::read_to_string(&p) {
+                Ok(s) => vm.open_loader(&s, &p),
+                Err(_) => return Err(vm.err(ErrKind::Io, format!("{p} (No such file or directory)"))),
+            }
+        }
+        // (yin.rt/load-ns 'name): evaluates the file of a namespace; false if it is loaded already
+        "yin.rt/load-ns" => {
+            let Some(id) = vm.symbol_id(args[0]) else {
+                return Err(vm.err(ErrKind::Type, "a namespace is named by a symbol"));
+            };
+            if vm.loaded.contains(&id) {
+                vm.deliver(fp, Value::FALSE);
+                return Ok(None);
+            }
+            let name = vm.names.text(id).to_string();
+            let path = lib_path(&name);
+            let found = LIBRARY.iter().find(|l| l.0 == name).map(|l| (l.1.to_string(), path.clone())).or_else(|| {
+                let stems = vm.source_paths.clone();
+                stems
+                    .iter()
+                    .flat_map(|d| [format!("{d}/{path}"), format!("{d}/{path}c")])
+                    .find_map(|p| std::fs::read_to_string(&p).ok().map(|s| (s, p)))
+            });
+            match found {
+                Some((s, p)) => {
+                    vm.loaded.insert(id);
+                    let i = vm.open_loader(&s, &p);
+                    let core = vm.names.intern("user");
+                    let back = vm.loaders[i].ns;
+                    vm.set_current_ns(core);
+                    vm.loaders[i].ns = back;
+                    i
+                }
+                None if vm.namespaces.contains_key(&id) => {
+                    vm.deliver(fp, Value::FALSE);
+                    return Ok(None);
+                }
+                None => {
+                    let what = path.trim_end_matches(".clj").to_string();
+                    let class = vm.symbol("java.io.FileNotFoundException");
+                    return Err(vm.err_of("io", class, &format!("Could not locate {what}.clj on the source path")));
+                }
+            }
+        }
+        _ => return Err(vm.err(ErrKind::State, format!("unknown frame operation {name}"))),
+    };
+    fp.set_word(1, Value::fix(i as i64).bits());
+    vm.load_next(fp, Value::ABSENT);
+    Ok(None)
+}
+
+// ---- primitives of namespaces and source
+macro_rules! fns {
+    ($($name:ident |$vm:ident, $a:ident| $e:expr;)*) => {$(
+        fn $name($vm: &mut Vm, $a: &[Value]) -> R { $e }
+    )*};
+}
+/// Name id of a namespace given as symbol or object.
+fn ns_id(vm: &mut Vm, v: Value) -> R<u32> {
+    match v.as_kind(Kind::Namespace).and_then(|o| o.get(0).as_plain_symbol()).or_else(|| vm.symbol_id(v)) {
+        Some(id) => Ok(id),
+        None => Err(coll::type_err(vm, v, "a namespace is named by a symbol, not")),
+    }
+}
+fn known_ns(vm: &mut Vm, v: Value) -> R<u32> {
+    let id = ns_id(vm, v)?;
+    if vm.namespaces.contains_key(&id) {
+        return Ok(id);
+    }
+    let n = vm.names.text(id).to_string();
+    Err(vm.err(ErrKind::Unbound, format!("No namespace: {n} found")))
+}
+fn mappings(vm: &mut Vm, id: u32, own: Option<bool>, public: bool) -> R {
+    let mut rows: Vec<(u32, Value)> = vm.ns_mut(id).mappings.iter().map(|(k, v)| (*k, *v)).collect();
+    rows.sort_by(|a, b| vm.names.text(a.0).cmp(vm.names.text(b.0)));
+    let mut m = hamt::empty(vm);
+    for (k, v) in rows {
+        let mine = v.as_kind(Kind::Var).is_some_and(|o| o.get(slot::VAR_NS) == Value::symbol(id));
+        let private = v.as_kind(Kind::Var).is_some_and(|o| o.get(slot::VAR_FLAGS).fix_get() & var_flag::PRIVATE != 0);
+        if own.is_none_or(|want| want == mine) && !(public && private) {
+            m = coll::assoc(vm, m, Value::symbol(k), v)?;
+        }
+    }
+    Ok(m)
+}
+fn read_text(vm: &mut Vm, s: &str, data: bool) -> R<(Option<Value>, usize)> {
+    let mut r = if data { Reader::data(s) } else { Reader::new(s) };
+    match r.next_form(&mut Answers(vm)) {
+        Ok(Some(f)) => {
+            let v = vm.value_of_form(&f, u32::MAX);
+            let v = match v {
+                Ok(v) => v,
+                Err(Exit::Throw) => return Err(Exit::Throw),
+                Err(e) => return Err(e),
+            };
+            Ok((Some(plain(vm, v)?), r.position()))
+        }
+        Ok(None) => Ok((None, r.position())),
+        Err(e) => Err(vm.err(ErrKind::Read, e.message)),
+    }
+}
+/// Data without source positions and with maps in their final form.
+fn plain(vm: &mut Vm, v: Value) -> R {
+    Ok(match v.obj() {
+        Some(o) => match o.kind() {
+            Kind::List => {
+                let items = coll::spread(vm, v, usize::MAX)?;
+                let items = items.into_iter().map(|x| plain(vm, x)).collect::<R<Vec<_>>>()?;
+                let l = coll::list_of(vm, &items);
+                match o.get(o.len() - 1) {
+                    m if o.len() > 3 && coll::is_map(m) => types::with_meta(vm, l, m)?,
+                    _ => l,
+                }
+            }
+            Kind::Vector => {
+                let m = o.get(4);
+                let items = vector::items(o).into_iter().map(|x| plain(vm, x)).collect::<R<Vec<_>>>()?;
+                let v = vector::of(vm, &items);
+                if m.is_nil() { v } else { types::with_meta(vm, v, m)? }
+            }
+            Kind::ArrayMap | Kind::HashMap => {
+                let m = types::meta_of(vm, v);
+                let es = hamt::entries(o)
+                    .into_iter()
+                    .map(|(k, x)| Ok((plain(vm, k)?, plain(vm, x)?)))
+                    .collect::<R<Vec<_>>>()?;
+                let v = hamt::of(vm, &es)?;
+                if m.is_nil() { v } else { types::with_meta(vm, v, m)? }
+            }
+            _ => v,
+        },
+        None => v,
+    })
+}
+fns! {
+    in_ns |vm, a| { let id = ns_id(vm, a[0])?; vm.set_current_ns(id); Ok(vm.namespaces[&id].object.unwrap_or(Value::NIL)) };
+    create_ns |vm, a| { let id = ns_id(vm, a[0])?; vm.ns_mut(id); Ok(vm.namespaces[&id].object.unwrap_or(Value::NIL)) };
+    find_ns |vm, a| { let id = ns_id(vm, a[0])?; Ok(vm.namespaces.get(&id).and_then(|n| n.object).unwrap_or(Value::NIL)) };
+    the_ns |vm, a| { let id = known_ns(vm, a[0])?; Ok(vm.ns_mut(id).object.unwrap_or(Value::NIL)) };
+    all_ns |vm, _a| { let mut ids: Vec<u32> = vm.namespaces.keys().copied().collect(); ids.sort_by(|a, b| vm.names.text(*a).cmp(vm.names.text(*b))); let os: Vec<Value> = ids.into_iter().filter_map(|i| vm.namespaces[&i].object).collect(); Ok(coll::list_of(vm, &os)) };
+    ns_name |vm, a| { let id = known_ns(vm, a[0])?; Ok(Value::symbol(id)) };
+    remove_ns |vm, a| { let id = ns_id(vm, a[0])?; let o = vm.namespaces.remove(&id).and_then(|n| n.object); vm.loaded.remove(&id); Ok(o.unwrap_or(Value::NIL)) };
+    ns_map |vm, a| { let id = known_ns(vm, a[0])?; mappings(vm, id, None, false) };
+    ns_publics |vm, a| { let id = known_ns(vm, a[0])?; mappings(vm, id, Some(true), true) };
+    ns_interns |vm, a| { let id = known_ns(vm, a[0])?; mappings(vm, id, Some(true), false) };
+    ns_refers |vm, a| { let id = known_ns(vm, a[0])?; mappings(vm, id, Some(false), false) };
+    ns_aliases |vm, a| {
+        let id = known_ns(vm, a[0])?;
+        let mut rows: Vec<(u32, u32)> = vm.ns_mut(id).aliases.iter().map(|(k, v)| (*k, *v)).collect();
+        rows.sort();
+        let mut m = hamt::empty(vm);
+        for (k, f) in rows { let o = vm.ns_mut(f).object.unwrap_or(Value::NIL); m = coll::assoc(vm, m, Value::symbol(k), o)?; }
+        Ok(m)
+    };
+    alias |vm, a| {
+        let cur = vm.current_ns();
+        let (Some(al), full) = (vm.symbol_id(a[0]), known_ns(vm, a[1])?) else { return Err(coll::type_err(vm, a[0], "an alias is a symbol, not")) };
+        if vm.ns_mut(cur).aliases.get(&al).is_some_and(|f| *f != full) { let n = vm.names.text(al).to_string(); return Err(vm.err(ErrKind::State, format!("Alias {n} already exists in namespace"))); }
+        vm.ns_mut(cur).aliases.insert(al, full);
+        Ok(Value::NIL)
+    };
+    // (yin.rt/add-alias 'a 'full): an alias of a namespace that need not exist
+    add_alias |vm, a| { let cur = vm.current_ns(); let (al, full) = (ns_id(vm, a[0])?, ns_id(vm, a[1])?); vm.ns_mut(cur).aliases.insert(al, full); Ok(Value::NIL) };
+    ns_unalias |vm, a| { let id = known_ns(vm, a[0])?; if let Some(al) = vm.symbol_id(a[1]) { vm.ns_mut(id).aliases.remove(&al); } Ok(Value::NIL) };
+    ns_unmap |vm, a| { let id = known_ns(vm, a[0])?; if let Some(s) = vm.symbol_id(a[1]) { vm.ns_mut(id).mappings.remove(&s); } Ok(Value::NIL) };
+    // (yin.rt/refer-var 'as var): maps a symbol in the current namespace
+    refer_var |vm, a| { let cur = vm.current_ns(); match vm.symbol_id(a[0]) { Some(s) => { vm.ns_mut(cur).mappings.insert(s, a[1]); Ok(Value::NIL) } None => Err(coll::type_err(vm, a[0], "not a symbol")) } };
+    ns_resolve |vm, a| {
+        let id = known_ns(vm, a[0])?;
+        let Some(s) = vm.symbol_id(a[1]) else { return Err(coll::type_err(vm, a[1], "not a symbol")) };
+        let cur = vm.current_ns();
+        vm.set_current_ns(id);
+        let r = vm.resolve(s);
+        vm.set_current_ns(cur);
+        match r { Ok(v) => Ok(v.unwrap_or(Value::NIL)), Err(Exit::Throw) => Ok(Value::NIL), Err(e) => Err(e) }
+    };
+    // (intern ns name [value])
+    intern |vm, a| {
+        let id = known_ns(vm, a[0])?;
+        let Some(s) = vm.symbol_id(a[1]) else { return Err(coll::type_err(vm, a[1], "not a symbol")) };
+        let m = types::meta_of(vm, a[1]);
+        let v = vm.intern_var(id, s);
+        if let Some(x) = a.get(2) { vm.heap.write(v, slot::VAR_ROOT, *x); }
+        if !m.is_nil() { vm.heap.write(v, slot::VAR_META, m); }
+        Ok(v.into())
+    };
+    find_var |vm, a| { let Some(s) = vm.symbol_id(a[0]) else { return Err(coll::type_err(vm, a[0], "not a symbol")) }; let Some(ns) = vm.names.ns(s).map(String::from) else { return Err(vm.err(ErrKind::Argument, "Symbol must be namespace-qualified")) }; let n = vm.names.name(s).to_string(); let (ns, n) = (vm.names.intern(&ns), vm.names.intern(&n)); if !vm.namespaces.contains_key(&ns) { return Err(vm.err(ErrKind::Argument, "No such namespace")); } Ok(vm.ns_mut(ns).mappings.get(&n).copied().unwrap_or(Value::NIL)) };
+    mark_loaded |vm, a| { let id = ns_id(vm, a[0])?; vm.loaded.insert(id); Ok(Value::NIL) };
+    unmark_loaded |vm, a| { let id = ns_id(vm, a[0])?; vm.loaded.remove(&id); Ok(Value::NIL) };
+    loaded_libs |vm, _a| { let mut ids: Vec<u32> = vm.loaded.iter().copied().collect(); ids.sort_by(|a, b| vm.names.text(*a).cmp(vm.names.text(*b))); let v: Vec<Value> = ids.into_iter().map(Value::symbol).collect(); Ok(coll::list_of(vm, &v)) };
+    macroexpand_1 |vm, a| vm.macroexpand_1(a[0]);
+    special_p |vm, a| { let t = vm.symbol_id(a[0]).map_or(String::new(), |id| vm.names.text(id).to_string()); Ok(Value::bool(matches!(t.as_str(), "def" | "if" | "do" | "let*" | "fn*" | "loop*" | "recur" | "quote" | "var" | "try" | "catch" | "finally" | "throw" | "new" | "." | "set!" | "letfn*" | "case*" | "&" | "monitor-enter" | "monitor-exit"))) };
+    // (yin.rt/read-string text data?): [form bytes-used] or nil at the end
+    read_string |vm, a| { let s = text::want_str(vm, a[0])?; let (v, n) = read_text(vm, s, a[1].truthy())?; Ok(match v { Some(v) => vector::of(vm, &[v, Value::fix(n as i64)]), None => Value::NIL }) };
+    unsupported |vm, _a| Err(vm.err(ErrKind::State, "a frame operation was called as a plain function"));
+    args |vm, _a| { let items: Vec<Value> = vm.args.clone().iter().map(|s| vm.str(s)).collect(); Ok(coll::seq_of_items(vm, &items)) };
+    collect |vm, _a| { vm.heap.want_major(); Ok(Value::NIL) };
+}
+
+macro_rules! rows {
+    ($($name:literal $min:tt $max:tt $flags:tt $f:ident $doc:literal;)*) => { &[$(prim($name, $min, $max, $flags, $f, $doc),)*] };
+}
+pub const TABLE: &[PrimDef] = rows! {
+    "clojure.core/in-ns" 1 1 0 in_ns "Makes a namespace the current one.";
+    "clojure.core/create-ns" 1 1 0 create_ns "The namespace of a name, made if need be.";
+    "clojure.core/find-ns" 1 1 0 find_ns "The namespace of a name, or nil.";
+    "clojure.core/the-ns" 1 1 0 the_ns "The namespace of a name.";
+    "clojure.core/all-ns" 0 0 0 all_ns "Every namespace.";
+    "clojure.core/ns-name" 1 1 0 ns_name "Name of a namespace.";
+    "clojure.core/remove-ns" 1 1 0 remove_ns "Removes a namespace.";
+    "clojure.core/ns-map" 1 1 0 ns_map "What symbols mean in a namespace.";
+    "clojure.core/ns-publics" 1 1 0 ns_publics "Public vars of a namespace.";
+    "clojure.core/ns-interns" 1 1 0 ns_interns "Vars of a namespace.";
+    "clojure.core/ns-refers" 1 1 0 ns_refers "Vars a namespace refers to.";
+    "clojure.core/ns-aliases" 1 1 0 ns_aliases "Aliases of a namespace.";
+    "clojure.core/alias" 2 2 0 alias "Gives a namespace a short name.";
+    "yin.rt/add-alias" 2 2 0 add_alias "An alias of a namespace that need not exist.";
+    "clojure.core/ns-unalias" 2 2 0 ns_unalias "Removes an alias.";
+    "clojure.core/ns-unmap" 2 2 0 ns_unmap "Removes a mapping.";
+    "yin.rt/refer-var" 2 2 0 refer_var "Maps a symbol in the current namespace.";
+    "clojure.core/ns-resolve" 2 2 0 ns_resolve "What a symbol means in a namespace.";
+    "clojure.core/intern" 2 3 0 intern "A var of a namespace.";
+    "clojure.core/find-var" 1 1 0 find_var "The var of a qualified symbol.";
+    "yin.rt/mark-loaded" 1 1 0 mark_loaded "A namespace counts as loaded.";
+    "yin.rt/unmark-loaded" 1 1 0 unmark_loaded "A namespace counts as not loaded.";
+    "yin.rt/loaded-libs" 0 0 0 loaded_libs "Namespaces loaded.";
+    "clojure.core/macroexpand-1" 1 1 0 macroexpand_1 "One step of macro expansion.";
+    "clojure.core/special-symbol?" 1 1 0 special_p "Does it name a special form?";
+    "yin.rt/read-string" 2 2 0 read_string "The first form of a text.";
+    "yin.rt/args" 0 0 0 args "Arguments of the command.";
+    "System/gc" 0 0 0 collect "Asks for a collection.";
+    "yin.rt/run-loader" 1 1 VMOP unsupported "Evaluates a source.";
+    "clojure.core/eval" 1 1 VMOP unsupported "Evaluates a form.";
+    "clojure.core/load-string" 1 1 VMOP unsupported "Evaluates a text.";
+    "clojure.core/load-file" 1 1 VMOP unsupported "Evaluates a file.";
+    "yin.rt/load-ns" 1 1 VMOP unsupported "Evaluates the file of a namespace.";
+};
+
+/// Does the text end inside a form?
+pub fn is_incomplete(text: &str) -> bool {
+    struct Nobody;
+    impl yin_yang::clojure::reader::Resolver for Nobody {
+        fn current_ns(&self) -> String {
+            "user".into()
+        }
+        fn alias(&self, alias: &str) -> Option<String> {
+            Some(alias.into())
+        }
+        fn quote_symbol(&self, name: &str) -> String {
+            name.into()
+        }
+        fn gensym(&mut self) -> u64 {
+            0
+        }
+    }
+    let mut r = Reader::new(text);
+    loop {
+        match r.next_form(&mut Nobody) {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(e) => return e.incomplete,
+        }
+    }
+}
+
+impl Vm {
+    /// Readable text of a value, realising what is lazy, by the program's own printer.
+    pub fn pr_now(&mut self, v: Value) -> Result<String, Exit> {
+        let f = self.var("clojure.core/pr-str").get(slot::VAR_ROOT);
+        let f = if f == Value::UNBOUND { self.var("yin.rt/pr-str").get(slot::VAR_ROOT) } else { f };
+        let s = self.call_now(f, &[v])?;
+        Ok(s.as_str().unwrap_or("").to_string())
+    }
+    pub fn current_ns_name(&mut self) -> String {
+        let id = self.current_ns();
+        self.names.text(id).to_string()
+    }
+    /// `*1`, `*2`, `*3` of an interactive session.
+    pub fn remember(&mut self, v: Value) {
+        for (name, from) in [("clojure.core/*3", "clojure.core/*2"), ("clojure.core/*2", "clojure.core/*1")] {
+            let x = self.var(from).get(slot::VAR_ROOT);
+            let var = self.var(name);
+            self.heap.write(var, slot::VAR_ROOT, x);
+        }
+        let var = self.var("clojure.core/*1");
+        self.heap.write(var, slot::VAR_ROOT, v);
+    }
+    /// Reads and analyses a whole text; definitions of macros and namespaces are evaluated, as later forms need them.
+    pub fn analyse_text(&mut self, source: &str, file_name: &str) -> Result<(), Exit> {
+        let i = self.open_loader(source, file_name);
+        let r = loop {
+            match self.read_next(i) {
+                Ok(Some(form)) => {
+                    let file = self.loaders[i].file;
+                    let before = self.ast.len();
+                    if let Err(e) = expand::analyse(self, form, file) {
+                        break Err(e);
+                    }
+                    let defines = (before..self.ast.len())
+                        .any(|n| self.ast.kind(yin_ast::NodeId(n as u32)) == yin_ast::Kind::Define);
+                    let head = coll::first(self, form).ok().and_then(|h| self.symbol_id(h));
+                    let head = head.map(|id| self.names.text(id).to_string()).unwrap_or_default();
+                    if defines
+                        || matches!(head.as_str(), "ns" | "require" | "in-ns" | "use" | "alias" | "refer" | "import")
+                    {
+                        let mark = self.ast.len();
+                        let f = self.var("clojure.core/eval").get(slot::VAR_ROOT);
+                        if let Err(e) = self.call_now(f, &[form]) {
+                            break Err(e);
+                        }
+                        let _ = mark;
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(e) => break Err(e),
+            }
+        };
+        self.loaders.truncate(i);
+        r
+    }
+    /// Steps executed so far.
+    pub fn steps(&self) -> u64 {
+        self.steps_done + (self.slice - self.heap.steps - self.heap.steps_banked).max(0) as u64
+    }
+    /// Turns a stress mode on.
+    ///
+    /// # Errors
+    /// Names the modes there are.
+    pub fn set_zeal(&mut self, name: &str, k: u32) -> Result<(), String> {
+        match name {
+            "gc" => {
+                self.zeal.gc = k.max(1);
+                self.poison = true;
+            }
+            "park" => {
+                self.zeal.park = k.max(1);
+                self.poison = true;
+            }
+            "order" | "tier" | "exit" | "batch" => {}
+            _ => return Err(format!("YIN_ZEAL: no mode {name}; there are gc, park, tier, exit, batch, order")),
+        }
+        self.heap.want_poll();
+        Ok(())
+    }
+}

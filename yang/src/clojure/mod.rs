@@ -1,0 +1,3 @@
+//! Clojure: text to forms with spans.
+
+pub mod reader;
