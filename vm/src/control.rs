@@ -34,7 +34,7 @@ impl NativeRecords {
         let sizes = [
             (Halt, 1),
             (Underflow, 0),
-            (Force, 2),
+            (Force, 4),
             (Replay, 2),
             (Prompt, 3),
             (Wind, 4),
@@ -63,7 +63,7 @@ impl Replay {
     /// A primitive returned: its answers are used up.
     #[inline(always)]
     pub fn finish(&mut self) {
-        if self.next != 0 {
+        if self.next | self.restarts != 0 {
             self.clear();
         }
     }
@@ -71,6 +71,7 @@ impl Replay {
     fn clear(&mut self) {
         self.answers.clear();
         self.next = 0;
+        self.restarts = 0;
     }
 }
 
@@ -265,8 +266,7 @@ impl Vm {
     }
 
     fn replay_reset(&mut self) {
-        self.replay.answers.clear();
-        self.replay.next = 0;
+        self.replay.clear();
     }
 
     /// A primitive asked for something; `top` is the header of a suspended frame that will run it again.
@@ -281,10 +281,16 @@ impl Vm {
             Exit::Switch => {}
             Exit::Force => {
                 let cell = self.pending.value;
+                let restarts = self.replay.restarts + 1;
                 let answers = self.save_answers();
                 let top = self.push_answers(top, answers);
                 top.set_word(1, cell.bits());
-                let callee = top.up(2);
+                // A primitive that starts over for every cell would take quadratic time: after some restarts, as many cells
+                // more as were realised so far.
+                let more = if restarts > 24 { 1i64 << (restarts - 24).min(20) } else { 0 };
+                top.set_word(2, Value::fix(more).bits());
+                top.set_word(3, Value::fix(restarts as i64).bits());
+                let callee = top.up(4);
                 callee.set_word(0, self.natives.get(Native::Force) as u64);
                 let thunk = cell.obj().expect("a lazy seq").get(slot::LAZY_THUNK);
                 callee.set_word(1, thunk.bits());
@@ -306,10 +312,11 @@ impl Vm {
         }
     }
 
-    /// The answers so far as a vector, nil if there are none.
+    /// The answers so far as a vector, nil if there are none; the count of restarts is with the frame that asks.
     fn save_answers(&mut self) -> Value {
         let answers = std::mem::take(&mut self.replay.answers);
         self.replay.next = 0;
+        self.replay.restarts = 0;
         if answers.is_empty() { Value::NIL } else { coll::vector_of(self, &answers) }
     }
 
@@ -359,6 +366,18 @@ impl Vm {
                     let cell = Value(fp.word(1)).obj().expect("a lazy seq");
                     self.heap.write(cell, slot::LAZY_VALUE, v);
                     self.heap.write(cell, slot::LAZY_THUNK, Value::NIL);
+                    let more = Value(fp.word(2)).fix_get();
+                    if more > 0
+                        && let Some(next) = unrealised_rest(v)
+                    {
+                        fp.set_word(1, Value::from(next).bits());
+                        fp.set_word(2, Value::fix(more - 1).bits());
+                        let callee = fp.up(4);
+                        callee.set_word(0, self.natives.get(Native::Force) as u64);
+                        callee.set_word(1, next.get(slot::LAZY_THUNK).bits());
+                        return self.activate(callee, 0);
+                    }
+                    self.replay.restarts = Value(fp.word(3)).fix_get() as usize;
                     v = Value::ABSENT;
                 }
                 Native::Delay => {
@@ -1164,6 +1183,22 @@ impl Vm {
             }
         }
     }
+}
+
+/// The next unrealised cell behind the value of a lazy seq, where one look tells.
+fn unrealised_rest(v: Value) -> Option<Obj> {
+    let mut v = v;
+    for _ in 0..4 {
+        let o = v.obj()?;
+        match o.kind() {
+            Kind::Cons => v = o.get(1),
+            Kind::ChunkedCons => v = o.get(2),
+            Kind::LazySeq if o.get(slot::LAZY_THUNK).is_nil() => v = o.get(slot::LAZY_VALUE),
+            Kind::LazySeq => return Some(o),
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn call_prim(vm: &mut Vm, f: Value, args: &[Value]) -> R {

@@ -40,7 +40,7 @@ pub enum Native {
     Halt,
     /// Bottom of the stack: more frames may lie in the heap.
     Underflow,
-    /// `[cell]`: the value becomes the content of a lazy seq.
+    /// `[cell, cells to realise beyond it, restarts so far]`: the value becomes the content of a lazy seq.
     Force,
     /// `[answers]`: the value is the next answer to a primitive that called out.
     Replay,

@@ -90,6 +90,8 @@ pub struct Pending {
 pub struct Replay {
     pub answers: Vec<Value>,
     pub next: usize,
+    /// How often the primitive was started over for an unrealised seq.
+    pub restarts: usize,
 }
 
 /// Values the machine itself holds on to.

@@ -412,6 +412,27 @@ fns! {
         }
         Ok(vector::of(vm, &out))
     };
+    // Can the machine spread it over arguments without running anything?
+    realized_coll |vm, a| {
+        let mut s = a[0];
+        for _ in 0..4000 {
+            let Some(o) = s.obj() else { return Ok(Value::bool(s.is_nil())) };
+            match o.kind() {
+                Kind::EmptyList | Kind::Vector | Kind::MapEntry | Kind::Str | Kind::ArrayMap | Kind::HashMap | Kind::SortedMap | Kind::HashSet | Kind::SortedSet | Kind::Record | Kind::Array | Kind::PrimArray | Kind::Queue => return Ok(Value::TRUE),
+                Kind::IndexedSeq => return Ok(Value::TRUE),
+                Kind::Range => return Ok(Value::bool(o.get(1) != Value::ABSENT)),
+                Kind::List | Kind::Cons => s = o.get(1),
+                Kind::ChunkedCons => s = o.get(2),
+                Kind::LazySeq if o.get(slot::LAZY_THUNK).is_nil() => s = o.get(slot::LAZY_VALUE),
+                _ => return Ok(Value::FALSE),
+            }
+        }
+        let _ = vm;
+        Ok(Value::FALSE)
+    };
+    last_of |vm, a| { let i = coll::spread(vm, a[0], usize::MAX)?; Ok(i.last().copied().unwrap_or(Value::NIL)) };
+    but_last_of |vm, a| { let mut i = coll::spread(vm, a[0], usize::MAX)?; i.pop(); Ok(coll::list_of(vm, &i)) };
+    make_var |vm, _a| { let mut w = [Value::NIL; slot::VAR_LEN]; w[slot::VAR_ROOT] = Value::UNBOUND; w[slot::VAR_FLAGS] = Value::fix(var_flag::DYNAMIC); let n = vm.symbol("local"); w[slot::VAR_NAME] = n; w[slot::VAR_NS] = n; Ok(vm.alloc(Kind::Var, &w)) };
     set_field |vm, a| { let name = vm.symbol_id(a[1]); match a[0].obj() { Some(o) if matches!(o.kind(), Kind::Instance) => { let fields = coll::vector_values(o.get(0).obj().expect("a type").get(1)); match fields.iter().position(|f| vm.symbol_id(*f) == name) { Some(i) => { vm.heap.write(o, 1 + i, a[2]); Ok(a[2]) } None => Err(coll::type_err(vm, a[0], "no such field")) } } _ => Err(coll::type_err(vm, a[0], "no such field")) } };
     unsupported |vm, _a| Err(vm.err(ErrKind::State, "a frame operation was called as a plain function"));
 }
@@ -578,6 +599,11 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.rt/def-var" 2 3 0 def_var "Defines a var.";
     "yin.rt/set-var" 2 2 0 set_var "Assigns a bound var.";
     "yin.rt/current-bindings" 0 0 0 current_bindings "Bindings in force.";
+    "yin.rt/realized-coll?" 1 1 0 realized_coll "Is all of a collection there?";
+    "yin.rt/last-of" 1 1 0 last_of "Last element of a realised collection.";
+    "yin.rt/but-last-of" 1 1 0 but_last_of "A realised collection without its last element.";
+    "yin.rt/make-var" 0 0 0 make_var "A var of no namespace.";
+    "yin.rt/make-delay" 1 1 0 delay "A delay of a function.";
     "yin.rt/set-field" 3 3 0 set_field "Assigns a field.";
     "yin.rt/apply" 2 MANY VMOP unsupported "Calls f with arguments and the elements of the last one.";
     "yin.rt/with-bindings" 1 MANY VMOP unsupported "Calls a function with vars bound.";

@@ -822,6 +822,9 @@ fns! {
     rational_p |_vm, a| Ok(Value::bool(is_number(a[0]) && as_f64(a[0]).is_none()));
     decimal_p |_vm, a| Ok(Value::bool(a[0].is_kind(Kind::Decimal)));
     bigint_p |_vm, a| Ok(Value::bool(matches!(a[0].kind(), Some(Kind::BigInt | Kind::SmallBig))));
+    double_bits |vm, a| { let n = want(vm, a[0])?; Ok(vm.int(to_f64(&n).to_bits() as i64)) };
+    bits_double |vm, a| { let n = int_arg(vm, a[0])?; Ok(vm.float(f64::from_bits(n as u64))) };
+    fmod |vm, a| { let (x, y) = (want(vm, a[0])?, want(vm, a[1])?); Ok(vm.float(to_f64(&x) % to_f64(&y))) };
     nan_p |vm, a| { let n = want(vm, a[0])?; Ok(Value::bool(to_f64(&n).is_nan())) };
     infinite_p |vm, a| { let n = want(vm, a[0])?; Ok(Value::bool(to_f64(&n).is_infinite())) };
 }
@@ -962,5 +965,8 @@ pub const TABLE: &[PrimDef] = rows! {
     "clojure.math/to-degrees" 1 1 m_deg "Radians as degrees.";
     "clojure.math/floor-div" 2 2 floor_div "Integer quotient, rounded down.";
     "clojure.math/floor-mod" 2 2 p_mod "Remainder with the sign of the divisor.";
+    "yin.rt/double-bits" 1 1 double_bits "Bits of a double as a long.";
+    "yin.rt/bits-double" 1 1 bits_double "The double of bits.";
+    "yin.rt/fmod" 2 2 fmod "Remainder of doubles, truncated.";
     "yin.rt/gcd" 2 2 gcd "Greatest common divisor.";
 };

@@ -645,6 +645,8 @@ fns! {
     random_uuid |vm, _a| { let (h, l) = (vm.random(), vm.random()); Ok(vm.alloc(Kind::Uuid, &[Value::from_bits(h & !0xF000 | 0x4000), Value::from_bits(l & !(3 << 62) | 2 << 62)])) };
     uuid_p |_vm, a| Ok(Value::bool(a[0].is_kind(Kind::Uuid)));
     inst_p |_vm, a| Ok(Value::bool(a[0].is_kind(Kind::Inst)));
+    inst_iso |vm, a| match a[0].as_kind(Kind::Inst) { Some(o) => { let t = inst_text(o.raw(0) as i64); Ok(vm.str(&t.replace("-00:00", "Z").replace(".000Z", "Z"))) } None => Err(coll::type_err(vm, a[0], "not an instant")) };
+    code_text |vm, a| { let n = want_int(vm, a[0])?; let s = u32::try_from(n).ok().and_then(char::from_u32).map_or("\u{fffd}".to_string(), |c| c.to_string()); Ok(vm.str(&s)) };
     inst_ms |vm, a| match a[0].as_kind(Kind::Inst) { Some(o) => Ok(vm.int(o.raw(0) as i64)), None => Err(coll::type_err(vm, a[0], "not an instant")) };
     inst |vm, a| { let s = want_str(vm, a[0])?; match parse_inst(s) { Some(ms) => Ok(vm.alloc(Kind::Inst, &[Value::from_bits(ms as u64)])), None => Err(vm.err(ErrKind::Read, format!("Unrecognized date/time syntax: {s}"))) } };
     rand |vm, _a| { let x = (vm.random() >> 11) as f64 / (1u64 << 53) as f64; Ok(vm.float(x)) };
@@ -786,6 +788,8 @@ pub const TABLE: &[PrimDef] = rows! {
     "clojure.core/uuid?" 1 1 PURE uuid_p "Is it a UUID?";
     "clojure.core/inst?" 1 1 PURE inst_p "Is it an instant?";
     "clojure.core/inst-ms" 1 1 PURE inst_ms "Milliseconds since the epoch.";
+    "yin.rt/inst-iso" 1 1 PURE inst_iso "ISO text of an instant.";
+    "yin.rt/code-text" 1 1 PURE code_text "The string of a code point.";
     "yin.rt/inst" 1 1 PURE inst "The instant a text spells.";
     "yin.rt/rand" 0 0 0 rand "A random double below 1.";
     "clojure.core/rand-int" 1 1 0 rand_int "A random integer below n.";
