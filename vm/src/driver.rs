@@ -22,6 +22,18 @@ pub struct Loader {
     last: Value,
 }
 
+/// Files of the core library in the order they are evaluated, all in namespace clojure.core.
+const CORE_PARTS: &[&str] = &[
+    "clojure.core",
+    "clojure.core.seqs",
+    "clojure.core.refs",
+    "clojure.core.types",
+    "clojure.core.names",
+    "clojure.core.print",
+    "clojure.core.io",
+    "clojure.core.misc",
+];
+
 impl Loader {
     pub(crate) fn each(&mut self, f: &mut impl FnMut(&mut Value)) {
         self.forms.iter_mut().for_each(&mut *f);
@@ -52,12 +64,14 @@ impl Vm {
     /// A failure while the core library is evaluated, or the operating system's refusal of memory.
     pub fn new() -> Result<Vm, String> {
         let mut vm = Vm::with_primitives()?;
-        let core = LIBRARY.iter().find(|l| l.0 == "clojure.core").map_or("", |l| l.1);
         let core_ns = vm.names.intern("clojure.core");
-        vm.set_current_ns(core_ns);
-        if vm.eval_text(core, "clojure/core.clj").is_err() {
-            let f = vm.failure();
-            return Err(format!("core library: error[{}]: {} {:?} {:?}", f.kind, f.message, f.place, f.trace));
+        for part in CORE_PARTS {
+            let Some(l) = LIBRARY.iter().find(|l| l.0 == *part) else { continue };
+            vm.set_current_ns(core_ns);
+            if vm.eval_text(l.1, &lib_path(part)).is_err() {
+                let f = vm.failure();
+                return Err(format!("core library: error[{}]: {} {:?} {:?}", f.kind, f.message, f.place, f.trace));
+            }
         }
         let user = vm.names.intern("user");
         vm.set_current_ns(user);
