@@ -67,7 +67,7 @@ pub fn facts(ast: &Ast, ids: impl Iterator<Item = NodeId>) -> Vec<Datom> {
             None => {}
         }
         let span = ast.span(id);
-        if let Some(f) = ast.files.get(span.file as usize) {
+        if let Some(f) = ast.file(span.file) {
             add("lang", Edn::keyword(if f.name.ends_with(".py") { "python" } else { "clojure" }));
             add("file", Edn::string(f.name.as_str()));
             let ((l, c), (l2, c2)) = (f.line_col(span.start), f.line_col(span.end));

@@ -72,7 +72,10 @@ pub struct Ast {
     literals: Vec<Edn>,
     names: Vec<String>,
     name_ids: HashMap<String, u32>,
-    pub files: Vec<File>,
+    files: Vec<File>,
+    /// Ids below these belong to the image the machine was started from.
+    base: u32,
+    file_base: u32,
     pub roots: Vec<NodeId>,
 }
 
@@ -80,9 +83,27 @@ impl Ast {
     pub fn new() -> Ast {
         Ast::default()
     }
-    /// Number of nodes.
+    /// An empty program whose ids continue those of an image.
+    pub fn after_image(base: u32, file_base: u32) -> Ast {
+        Ast { base, file_base, ..Ast::default() }
+    }
+    /// One more than the largest id of a node.
     pub fn len(&self) -> usize {
-        self.kind.len()
+        self.base as usize + self.kind.len()
+    }
+    /// Number of files, those of the image included.
+    pub fn n_files(&self) -> u32 {
+        self.file_base + self.files.len() as u32
+    }
+    /// Is the node in these columns?
+    pub fn has(&self, id: NodeId) -> bool {
+        id.0 >= self.base && (id.0 as usize) < self.len()
+    }
+    pub fn file(&self, id: u32) -> Option<&File> {
+        self.files.get(id.checked_sub(self.file_base)? as usize)
+    }
+    fn at(&self, id: NodeId) -> usize {
+        (id.0 - self.base) as usize
     }
     pub fn is_empty(&self) -> bool {
         self.kind.is_empty()
@@ -93,7 +114,7 @@ impl Ast {
         let mut line_starts = vec![0];
         line_starts.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1));
         self.files.push(File { name: name.into(), text: text.into(), line_starts });
-        self.files.len() as u32 - 1
+        self.file_base + self.files.len() as u32 - 1
     }
     pub fn intern(&mut self, s: &str) -> Name {
         if let Some(&id) = self.name_ids.get(s) {
@@ -107,7 +128,7 @@ impl Ast {
 
     /// Appends a node. `children` are as the node table lists them, `NONE` for an absent optional one.
     pub fn add(&mut self, kind: Kind, span: Span, children: &[NodeId]) -> NodeId {
-        let id = NodeId(self.kind.len() as u32);
+        let id = NodeId(self.len() as u32);
         debug_assert!(self.fits(kind, children.len()), "{kind:?} with {} children", children.len());
         self.kind.push(kind as u8);
         self.start.push(span.start);
@@ -119,10 +140,11 @@ impl Ast {
         self.literal.push(u32::MAX);
         self.edge_start.push(self.edges.len() as u32);
         self.edges.extend_from_slice(children);
-        for c in children.iter().filter_map(|c| c.some()) {
-            self.parent[c.0 as usize] = id;
+        for c in children.iter().filter(|c| c.some().is_some()) {
+            let c = self.at(*c);
+            self.parent[c] = id;
         }
-        if id.0.is_multiple_of(64) {
+        if (id.0 - self.base).is_multiple_of(64) {
             self.tail.push(0);
         }
         id
@@ -145,33 +167,37 @@ impl Ast {
     /// A use of a local.
     pub fn local(&mut self, span: Span, name: &str, binder: NodeId) -> NodeId {
         let id = self.named(Kind::Variable, span, name, &[]);
-        self.refers_to[id.0 as usize] = binder;
+        self.set_refers_to(id, binder);
         id
     }
     pub fn set_name(&mut self, id: NodeId, name: &str) {
         let n = self.intern(name);
-        self.name[id.0 as usize] = n.0;
+        let i = self.at(id);
+        self.name[i] = n.0;
     }
     pub fn set_value(&mut self, id: NodeId, v: Edn) {
-        self.literal[id.0 as usize] = self.literals.len() as u32;
+        let i = self.at(id);
+        self.literal[i] = self.literals.len() as u32;
         self.literals.push(v);
     }
     pub fn set_refers_to(&mut self, id: NodeId, binder: NodeId) {
-        self.refers_to[id.0 as usize] = binder;
+        let i = self.at(id);
+        self.refers_to[i] = binder;
     }
     pub fn set_tail(&mut self, id: NodeId) {
-        self.tail[id.0 as usize / 64] |= 1 << (id.0 % 64);
+        let i = self.at(id);
+        self.tail[i / 64] |= 1 << (i % 64);
     }
     pub fn add_root(&mut self, id: NodeId) {
         self.roots.push(id);
     }
 
     pub fn kind(&self, id: NodeId) -> Kind {
-        Kind::from_u8(self.kind[id.0 as usize]).expect("stored from a kind")
+        Kind::from_u8(self.kind[self.at(id)]).expect("stored from a kind")
     }
     /// All children, as the node table lists them.
     pub fn children(&self, id: NodeId) -> &[NodeId] {
-        let i = id.0 as usize;
+        let i = self.at(id);
         let end = self.edge_start.get(i + 1).map_or(self.edges.len(), |e| *e as usize);
         &self.edges[self.edge_start[i] as usize..end]
     }
@@ -181,27 +207,28 @@ impl Ast {
         if i < 0 { c[(c.len() as isize + i) as usize] } else { c[i as usize] }
     }
     pub fn name(&self, id: NodeId) -> Option<&str> {
-        self.names.get(self.name[id.0 as usize] as usize).map(String::as_str)
+        self.names.get(self.name[self.at(id)] as usize).map(String::as_str)
     }
     pub fn value(&self, id: NodeId) -> Option<&Edn> {
-        self.literals.get(self.literal[id.0 as usize] as usize)
+        self.literals.get(self.literal[self.at(id)] as usize)
     }
     pub fn refers_to(&self, id: NodeId) -> Option<NodeId> {
-        self.refers_to[id.0 as usize].some()
+        self.refers_to[self.at(id)].some()
     }
     pub fn parent(&self, id: NodeId) -> Option<NodeId> {
-        self.parent[id.0 as usize].some()
+        self.parent[self.at(id)].some()
     }
     pub fn is_tail(&self, id: NodeId) -> bool {
-        self.tail[id.0 as usize / 64] >> (id.0 % 64) & 1 != 0
+        let i = self.at(id);
+        self.tail[i / 64] >> (i % 64) & 1 != 0
     }
     pub fn span(&self, id: NodeId) -> Span {
-        let i = id.0 as usize;
+        let i = self.at(id);
         Span { file: self.file[i] as u32, start: self.start[i], end: self.end[i] }
     }
     pub fn line_col(&self, id: NodeId) -> (u32, u32) {
         let s = self.span(id);
-        self.files.get(s.file as usize).map_or((0, 0), |f| f.line_col(s.start))
+        self.file(s.file).map_or((0, 0), |f| f.line_col(s.start))
     }
     /// Bytes of the columns.
     pub fn size_bytes(&self) -> usize {

@@ -151,9 +151,19 @@ pub fn main() -> i32 {
     }
 }
 
+/// The library, evaluated while building.
+#[repr(C, align(4096))]
+struct Aligned<T: ?Sized>(T);
+static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/library.image")));
+
+/// A machine with the library.
+pub fn new_vm() -> Result<Vm, String> {
+    Vm::from_image(&IMAGE.0)
+}
+
 /// A machine set up as the options and `YIN_ZEAL` say.
 pub fn machine(o: &Options) -> Result<Vm, String> {
-    let mut vm = Vm::new()?;
+    let mut vm = new_vm()?;
     vm.fuel = o.fuel;
     if let Some(m) = o.mem {
         vm.set_memory_limit(m);

@@ -17,6 +17,8 @@ const BLOCK_WORDS: usize = 32 << 10;
 struct Collector<'a> {
     heap: &'a mut Heap,
     major: bool,
+    /// Everything goes to permanent memory (making an image).
+    to_perm: bool,
     work: Vec<Obj>,
     new_survivors: Vec<Block>,
     new_old: Vec<Block>,
@@ -55,6 +57,7 @@ impl Collector<'_> {
         match space {
             gc::NURSERY | gc::SURVIVOR => {}
             gc::OLD if self.major => {}
+            gc::LARGE if self.to_perm => {}
             gc::LARGE if self.major && h >> gc::SHIFT & gc::MARK == 0 => {
                 o.set_header(h | gc::MARK << gc::SHIFT);
                 self.work.push(o);
@@ -63,6 +66,16 @@ impl Collector<'_> {
             _ => return,
         }
         let words = o.len() + 1;
+        if self.to_perm {
+            let to = self.heap.perm_copy(o, h);
+            self.work.push(to);
+            // SAFETY: as above; the old copy is never looked at again but for its forwarding address.
+            unsafe {
+                *o.0 = (to.0 as u64) << 8 | FORWARDED;
+                *p = Value::from(to).0;
+            }
+            return;
+        }
         let age = if space == gc::NURSERY && !self.major { gc::SURVIVOR } else { gc::OLD };
         let to = if age == gc::SURVIVOR {
             self.saw_young = true;
@@ -150,6 +163,7 @@ impl Vm {
         let mut c = Collector {
             heap: &mut self.heap,
             major,
+            to_perm: false,
             work: Vec::new(),
             new_survivors: Vec::new(),
             new_old: Vec::new(),
@@ -199,6 +213,41 @@ impl Vm {
         self.heap.wanted = false;
         let ns = started.elapsed().as_nanos() as u64;
         self.heap.stats.longest_pause_ns = self.heap.stats.longest_pause_ns.max(ns);
+    }
+
+    /// Moves every object into permanent memory. The machine must be idle: no frames, no loaders.
+    pub(crate) fn heap_to_perm(&mut self) {
+        self.resume_points.clear();
+        self.heap.close_block();
+        let codes = self.codes.clone();
+        let mut roots = self.root_words();
+        let objects = self.heap.perm_objects();
+        let mut c = Collector {
+            heap: &mut self.heap,
+            major: true,
+            to_perm: true,
+            work: objects,
+            new_survivors: Vec::new(),
+            new_old: Vec::new(),
+            copied_words: 0,
+            saw_young: false,
+        };
+        roots.drain(..).for_each(|p| c.visit(p));
+        for &code in &codes {
+            // SAFETY: codes are permanent.
+            let (consts, n) = unsafe { ((*code).consts, (*code).n_consts as usize) };
+            // SAFETY: `n` constants lie there.
+            (0..n).for_each(|i| c.visit(unsafe { consts.add(i) as *mut u64 }));
+        }
+        while let Some(o) = c.work.pop() {
+            c.scan(o);
+        }
+        self.young_codes.clear();
+        for o in self.heap.perm_objects() {
+            o.set_header(o.header() & !((gc::REMEMBERED | gc::DIRTY) << gc::SHIFT));
+        }
+        self.heap.remembered.clear();
+        self.heap.dirty_perm.clear();
     }
 
     fn reset_nursery(&mut self, allocated: usize, copied: usize) {

@@ -22,18 +22,6 @@ pub struct Loader {
     last: Value,
 }
 
-/// Files of the core library in the order they are evaluated, all in namespace clojure.core.
-const CORE_PARTS: &[&str] = &[
-    "clojure.core",
-    "clojure.core.seqs",
-    "clojure.core.refs",
-    "clojure.core.types",
-    "clojure.core.names",
-    "clojure.core.print",
-    "clojure.core.io",
-    "clojure.core.misc",
-];
-
 impl Loader {
     pub(crate) fn each(&mut self, f: &mut impl FnMut(&mut Value)) {
         self.forms.iter_mut().for_each(&mut *f);
@@ -58,20 +46,18 @@ pub struct Failure {
 pub static LIBRARY: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
 impl Vm {
-    /// A machine with the primitives and the core library.
+    /// A machine with the primitives and the core library, evaluated from its sources. See `image` for the quick way.
     ///
     /// # Errors
     /// A failure while the core library is evaluated, or the operating system's refusal of memory.
-    pub fn new() -> Result<Vm, String> {
-        let mut vm = Vm::with_primitives()?;
+    pub fn from_sources(perm_at: usize) -> Result<Vm, String> {
+        let mut vm = Vm::with_primitives(perm_at)?;
         let core_ns = vm.names.intern("clojure.core");
-        for part in CORE_PARTS {
-            let Some(l) = LIBRARY.iter().find(|l| l.0 == *part) else { continue };
-            vm.set_current_ns(core_ns);
-            if vm.eval_text(l.1, &lib_path(part)).is_err() {
-                let f = vm.failure();
-                return Err(format!("core library: error[{}]: {} {:?} {:?}", f.kind, f.message, f.place, f.trace));
-            }
+        vm.set_current_ns(core_ns);
+        let core = LIBRARY.iter().find(|l| l.0 == "clojure.core").map_or("", |l| l.1);
+        if vm.eval_text(core, "clojure/core.clj").is_err() {
+            let f = vm.failure();
+            return Err(format!("core library: error[{}]: {} {:?} {:?}", f.kind, f.message, f.place, f.trace));
         }
         let user = vm.names.intern("user");
         vm.set_current_ns(user);
@@ -79,9 +65,9 @@ impl Vm {
         Ok(vm)
     }
 
-    /// A machine with the primitives as vars, and nothing else.
-    pub fn with_primitives() -> Result<Vm, String> {
-        let mut vm = Vm::bare()?;
+    /// A machine with the primitives as vars, and nothing else. `perm_at`: where permanent memory should lie, 0 = as usual.
+    pub fn with_primitives(perm_at: usize) -> Result<Vm, String> {
+        let mut vm = Vm::bare_at(perm_at)?;
         for (id, def) in table::all() {
             vm.prim_ids.insert(def.name, id);
             let name = vm.symbol(def.name);
@@ -276,7 +262,7 @@ impl Vm {
             f.message = self.show(e);
         }
         let place = |vm: &Vm, s: yin_ast::Span| {
-            vm.ast.files.get(s.file as usize).map(|x| {
+            vm.ast.file(s.file).map(|x| {
                 let (l, c) = x.line_col(s.start);
                 (x.name.clone(), l, c, x.line(l).to_string())
             })

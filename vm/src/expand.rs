@@ -187,7 +187,7 @@ impl Vm {
             FormKind::List(items) => {
                 let vs = many(self, items)?;
                 let l = coll::list_of(self, &vs);
-                let (line, col) = self.ast.files.get(file as usize).map_or((0, 0), |x| x.line_col(f.start));
+                let (line, col) = self.ast.file(file).map_or((0, 0), |x| x.line_col(f.start));
                 let span = self.heap.alloc(Kind::SpanMeta, 0, 3);
                 span.set_raw(0, file as u64 | (f.start as u64) << 32);
                 span.set_raw(1, f.end as u64 | (line as u64) << 32);
@@ -749,7 +749,7 @@ impl Analyser<'_> {
         }
     }
     fn with_span(&mut self, v: Value, s: Span) -> R {
-        let (line, col) = self.vm.ast.files.get(s.file as usize).map_or((0, 0), |x| x.line_col(s.start));
+        let (line, col) = self.vm.ast.file(s.file).map_or((0, 0), |x| x.line_col(s.start));
         let span = self.vm.heap.alloc(Kind::SpanMeta, 0, 3);
         span.set_raw(0, s.file as u64 | (s.start as u64) << 32);
         span.set_raw(1, s.end as u64 | (line as u64) << 32);

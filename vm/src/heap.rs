@@ -85,8 +85,8 @@ pub(crate) const NURSERY_START: usize = 256 << 10 >> 3;
 pub(crate) const NURSERY_MAX: usize = 4 << 20 >> 3;
 
 impl Heap {
-    pub fn new() -> Result<Heap, String> {
-        let perm = Region::reserve(PERM_BASE, PERM_BYTES)?;
+    pub fn new(perm_at: usize) -> Result<Heap, String> {
+        let perm = Region::reserve(if perm_at == 0 { PERM_BASE } else { perm_at }, PERM_BYTES)?;
         let mut heap = Heap {
             alloc: std::ptr::null_mut(),
             alloc_end: std::ptr::null_mut(),
@@ -231,6 +231,20 @@ impl Heap {
         }
     }
 
+    /// A copy of a movable object in permanent memory; `h` is its header.
+    pub(crate) fn perm_copy(&mut self, o: Obj, h: u64) -> Obj {
+        let words = (h >> 32) as usize + 1;
+        assert!(self.perm_used + words * 8 <= self.perm.size_bytes(), "permanent space is full");
+        // SAFETY: inside the region by the assert.
+        unsafe {
+            let p = self.perm.base().add(self.perm_used) as *mut u64;
+            self.perm_used += words * 8;
+            std::ptr::copy_nonoverlapping(o.0, p, words);
+            *p = h & !(0xFF << gc::SHIFT) | gc::PERM << gc::SHIFT;
+            Obj(p)
+        }
+    }
+
     /// Raw 8-aligned memory in the permanent region (code, records, tables), zeroed; never freed.
     pub(crate) fn alloc_raw(&mut self, words: usize) -> *mut u64 {
         // A raw run is hidden in a permanent object without tagged words, so that a walk of the region stays possible.
@@ -265,6 +279,44 @@ impl Heap {
     pub fn write(&mut self, o: Obj, i: usize, v: Value) {
         o.set(i, v);
         self.barrier(o);
+    }
+
+    pub(crate) fn perm_base(&self) -> usize {
+        self.perm.base() as usize
+    }
+    /// Permanent memory in use.
+    pub(crate) fn perm_words(&self) -> &[u64] {
+        // SAFETY: `perm_used` bytes of the region hold objects.
+        unsafe { std::slice::from_raw_parts(self.perm.base() as *const u64, self.perm_used / 8) }
+    }
+    /// Replaces permanent memory by that of an image; `relocs` are the words that hold addresses, off by `delta`.
+    pub(crate) fn restore_perm(&mut self, words: &[u64], relocs: &[u64], delta: u64) {
+        assert!(words.len() * 8 <= self.perm.size_bytes());
+        // SAFETY: inside the region by the assert; the image's addresses point into it (its maker checked).
+        unsafe {
+            let p = self.perm.base() as *mut u64;
+            std::ptr::copy_nonoverlapping(words.as_ptr(), p, words.len());
+            if delta != 0 {
+                for &i in relocs {
+                    assert!((i as usize) < words.len());
+                    *p.add(i as usize) = (*p.add(i as usize)).wrapping_add(delta);
+                }
+            }
+        }
+        self.perm_used = words.len() * 8;
+        self.dirty_perm.clear();
+        self.remembered.clear();
+    }
+    /// Every permanent object. O(permanent memory).
+    pub(crate) fn perm_objects(&self) -> Vec<Obj> {
+        let (mut out, mut at) = (Vec::new(), 0);
+        while at < self.perm_used {
+            // SAFETY: objects lie one behind the other (invariant 1).
+            let o = Obj(unsafe { self.perm.base().add(at) } as *mut u64);
+            out.push(o);
+            at += (o.len() + 1) * 8;
+        }
+        out
     }
 
     /// Bytes in use, garbage included.
@@ -378,4 +430,11 @@ impl Obj {
             unsafe { *self.0.add(1 + new_len) = filler };
         }
     }
+}
+
+/// Bytes as words, where they are aligned.
+pub(crate) fn as_words(bytes: &[u8]) -> Option<&[u64]> {
+    // SAFETY: any bits are a word; `align_to` takes care of alignment.
+    let (head, words, tail) = unsafe { bytes.align_to::<u64>() };
+    (head.is_empty() && tail.is_empty() && cfg!(target_endian = "little")).then_some(words)
 }

@@ -10,6 +10,7 @@ pub mod driver;
 pub mod expand;
 pub mod frame;
 pub mod heap;
+pub mod image;
 pub mod install;
 mod interp;
 pub mod layout;

@@ -241,7 +241,11 @@ impl Vm {
     /// # Errors
     /// The operating system's refusal of memory, as text.
     pub fn bare() -> Result<Vm, String> {
-        let mut heap = Heap::new()?;
+        Vm::bare_at(0)
+    }
+    /// The same with permanent memory at an address; 0 = where images want it.
+    pub fn bare_at(perm_at: usize) -> Result<Vm, String> {
+        let mut heap = Heap::new(perm_at)?;
         let natives = NativeRecords::new(&mut heap);
         let stack = Stack::new()?;
         let nil_roots = Roots { dyn_node: Value::NIL, winds: Value::NIL, kseg: Value::NIL, extra: Vec::new() };

@@ -94,6 +94,34 @@ impl Names {
         self.rows.is_empty()
     }
 
+    /// The tables as words, for images.
+    pub(crate) fn encode(&self, out: &mut Vec<u64>) {
+        out.extend([self.bytes.len() as u64, self.rows.len() as u64, self.table.len() as u64]);
+        for chunk in self.bytes.chunks(8) {
+            let mut w = [0u8; 8];
+            w[..chunk.len()].copy_from_slice(chunk);
+            out.push(u64::from_le_bytes(w));
+        }
+        for r in &self.rows {
+            out.push(r.end as u64 | (r.hash as u64) << 32);
+            out.push(r.ns_len as u64);
+        }
+        out.extend(self.table.chunks(2).map(|c| c[0] as u64 | (*c.get(1).unwrap_or(&0) as u64) << 32));
+    }
+    /// The tables from words; the words behind them. Images are trusted: they are part of the binary.
+    pub(crate) fn decode(words: &[u64]) -> (Names, &[u64]) {
+        let (nb, nr, nt) = (words[0] as usize, words[1] as usize, words[2] as usize);
+        let (b, rest) = words[3..].split_at(nb.div_ceil(8));
+        let mut bytes: Vec<u8> = b.iter().flat_map(|w| w.to_le_bytes()).collect();
+        bytes.truncate(nb);
+        let (r, rest) = rest.split_at(2 * nr);
+        let rows =
+            r.chunks(2).map(|c| Row { end: c[0] as u32, hash: (c[0] >> 32) as u32, ns_len: c[1] as u32 }).collect();
+        let (t, rest) = rest.split_at(nt.div_ceil(2));
+        let table = t.iter().flat_map(|w| [*w as u32, (*w >> 32) as u32]).collect();
+        (Names { bytes, rows, table }, rest)
+    }
+
     fn grow(&mut self) {
         let size = (self.table.len() * 2).max(1024);
         let mut table = vec![0u32; size];
