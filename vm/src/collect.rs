@@ -182,6 +182,7 @@ impl Vm {
             c.saw_young = false;
             // SAFETY: codes are permanent.
             let (consts, n) = unsafe { ((*code).consts, (*code).n_consts as usize) };
+            // SAFETY: `n` constants lie there.
             (0..n).for_each(|i| c.visit(unsafe { consts.add(i) as *mut u64 }));
             if c.saw_young {
                 still_young.push(code);

@@ -172,7 +172,7 @@ impl Vm {
     // ---- values of forms and data
     /// The value of a form; lists remember where they stand.
     pub fn value_of_form(&mut self, f: &Form, file: u32) -> R {
-        let mut many = |vm: &mut Vm, items: &[Form]| -> R<Vec<Value>> {
+        let many = |vm: &mut Vm, items: &[Form]| -> R<Vec<Value>> {
             items.iter().map(|i| vm.value_of_form(i, file)).collect()
         };
         let v = match &f.kind {
@@ -776,7 +776,7 @@ impl Analyser<'_> {
                 return Ok(None);
             }
             let bs = coll::vector_values(b);
-            if bs.len() % 2 != 0 || !bs.iter().step_by(2).all(|s| plain(self.vm, *s)) {
+            if !bs.len().is_multiple_of(2) || !bs.iter().step_by(2).all(|s| plain(self.vm, *s)) {
                 return Ok(None);
             }
             let special = if name == "let" { "let*" } else { "loop*" };
@@ -966,7 +966,7 @@ impl Analyser<'_> {
         match v {
             Some(v) if v.is_kind(Kind::Vector) => {
                 let bs = coll::vector_values(*v);
-                if bs.len() % 2 != 0 {
+                if !bs.len().is_multiple_of(2) {
                     return self.syntax(format!("{what} requires an even number of forms in binding vector"));
                 }
                 Ok(bs)
@@ -1257,7 +1257,7 @@ impl Analyser<'_> {
 
     /// `(case* expr default [constants] result …)`
     fn case(&mut self, items: &[Value], tail: bool) -> R<NodeId> {
-        if items.len() < 3 || items.len() % 2 == 0 {
+        if items.len() < 3 || items.len().is_multiple_of(2) {
             return self.syntax("malformed case*");
         }
         let test = self.form(items[1], false)?;

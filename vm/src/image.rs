@@ -59,7 +59,7 @@ fn snapshot(perm_at: usize) -> Result<(Vec<u64>, Vec<u64>), String> {
     let mut t = Vec::new();
     vm.names.encode(&mut t);
     // Values in tables are stored relative to the base.
-    let rel = |v: Value| if v.is_ref() { v.bits() - perm_at as u64 | 1 << 63 } else { v.bits() };
+    let rel = |v: Value| if v.is_ref() { (v.bits() - perm_at as u64) | (1 << 63) } else { v.bits() };
     let mut ids: Vec<u32> = vm.namespaces.keys().copied().collect();
     ids.sort();
     t.push(ids.len() as u64);

@@ -120,7 +120,9 @@ pub(crate) fn run(vm: &mut Vm) {
                     pc.jump(op::sc($w));
                 }
             } else if both_f64(x, y) {
-                if !(x.f64_get() $rel y.f64_get()) {
+                // Not the opposite comparison: with NaN every comparison fails.
+                let holds = x.f64_get() $rel y.f64_get();
+                if !holds {
                     pc.jump(op::sc($w));
                 }
             } else {

@@ -56,9 +56,6 @@ impl Region {
     pub fn size_bytes(&self) -> usize {
         self.size_bytes
     }
-    pub fn contains(&self, p: usize) -> bool {
-        p.wrapping_sub(self.base as usize) < self.size_bytes
-    }
 }
 
 impl Drop for Region {

@@ -32,7 +32,7 @@ fn live_transient(vm: &mut Vm, v: Value) -> R<crate::value::Obj> {
     }
 }
 fn pairs_of(vm: &mut Vm, a: &[Value]) -> R<Vec<(Value, Value)>> {
-    if a.len() % 2 != 0 {
+    if !a.len().is_multiple_of(2) {
         let s = super::print::pr_str(vm, a[a.len() - 1])?;
         return Err(vm.err(ErrKind::Argument, format!("No value supplied for key: {s}")));
     }
@@ -133,7 +133,7 @@ fns! {
     contains |vm, a| Ok(Value::bool(coll::contains(vm, a[0], a[1])?));
     find |vm, a| coll::find(vm, a[0], a[1]);
     assoc |vm, a| {
-        if a.len() % 2 == 0 { return Err(vm.err(ErrKind::Argument, "assoc expects even number of arguments after map/vector, found odd number")); }
+        if a.len().is_multiple_of(2) { return Err(vm.err(ErrKind::Argument, "assoc expects even number of arguments after map/vector, found odd number")); }
         a[1..].chunks(2).try_fold(a[0], |m, e| coll::assoc(vm, m, e[0], e[1]))
     };
     dissoc |vm, a| a[1..].iter().try_fold(a[0], |m, k| coll::dissoc(vm, m, *k));
@@ -182,7 +182,7 @@ fns! {
         items.into_iter().try_fold(a[0], |c, x| coll::conj(vm, c, x))
     };
     vec |vm, a| {
-        if a[0].is_kind(Kind::Vector) { let o = a[0].obj().expect("a vector"); return if o.get(4).is_nil() { Ok(a[0]) } else { Ok(a[0]) }; }
+        if a[0].is_kind(Kind::Vector) { return Ok(a[0]); }
         let items = coll::spread(vm, a[0], usize::MAX)?;
         Ok(vector::of(vm, &items))
     };
@@ -225,8 +225,10 @@ fns! {
         };
         if coll::is_map(m) && !matches!(o.kind(), Kind::List | Kind::Cons) { types::with_meta(vm, e, m) } else { Ok(e) }
     };
-    keys |vm, a| { if a[0].is_nil() { return Ok(Value::NIL); } if coll::is_map(a[0]) { let ks: Vec<Value> = coll::map_entries(vm, a[0]).into_iter().map(|e| e.0).collect(); return Ok(coll::seq_of_items(vm, &ks)); } let es = coll::spread(vm, a[0], usize::MAX)?; let mut ks = Vec::new(); for e in es { match e.as_kind(Kind::MapEntry) { Some(o) => ks.push(o.get(0)), None => return Err(coll::type_err(vm, e, "not a map entry")) } } Ok(coll::seq_of_items(vm, &ks)) };
-    vals |vm, a| { if a[0].is_nil() { return Ok(Value::NIL); } if coll::is_map(a[0]) { let ks: Vec<Value> = coll::map_entries(vm, a[0]).into_iter().map(|e| e.1).collect(); return Ok(coll::seq_of_items(vm, &ks)); } let es = coll::spread(vm, a[0], usize::MAX)?; let mut ks = Vec::new(); for e in es { match e.as_kind(Kind::MapEntry) { Some(o) => ks.push(o.get(1)), None => return Err(coll::type_err(vm, e, "not a map entry")) } } Ok(coll::seq_of_items(vm, &ks)) };
+    keys |vm, a| { if a[0].is_nil() { return Ok(Value::NIL); }
+        if coll::is_map(a[0]) { let ks: Vec<Value> = coll::map_entries(vm, a[0]).into_iter().map(|e| e.0).collect(); return Ok(coll::seq_of_items(vm, &ks)); } let es = coll::spread(vm, a[0], usize::MAX)?; let mut ks = Vec::new(); for e in es { match e.as_kind(Kind::MapEntry) { Some(o) => ks.push(o.get(0)), None => return Err(coll::type_err(vm, e, "not a map entry")) } } Ok(coll::seq_of_items(vm, &ks)) };
+    vals |vm, a| { if a[0].is_nil() { return Ok(Value::NIL); }
+        if coll::is_map(a[0]) { let ks: Vec<Value> = coll::map_entries(vm, a[0]).into_iter().map(|e| e.1).collect(); return Ok(coll::seq_of_items(vm, &ks)); } let es = coll::spread(vm, a[0], usize::MAX)?; let mut ks = Vec::new(); for e in es { match e.as_kind(Kind::MapEntry) { Some(o) => ks.push(o.get(1)), None => return Err(coll::type_err(vm, e, "not a map entry")) } } Ok(coll::seq_of_items(vm, &ks)) };
     key |vm, a| match a[0].as_kind(Kind::MapEntry) { Some(o) => Ok(o.get(0)), None => Err(coll::type_err(vm, a[0], "not a map entry")) };
     val |vm, a| match a[0].as_kind(Kind::MapEntry) { Some(o) => Ok(o.get(1)), None => Err(coll::type_err(vm, a[0], "not a map entry")) };
     map_entry |vm, a| Ok(coll::map_entry(vm, a[0], a[1]));
@@ -270,7 +272,7 @@ fns! {
     chunk_append |vm, a| { let t = live_transient(vm, a[0])?; vector::t_conj(vm, t, a[1]); Ok(Value::NIL) };
     chunk |vm, a| { let t = live_transient(vm, a[0])?; let v = vector::persistent(vm, t); let i = vector::items(v.obj().expect("a vector")); Ok(vm.alloc(Kind::Node, &i)) };
     // (yin.rt/node-at vector i): the 32-wide block with element i; blocks are indexed with aget
-    block_at |vm, a| match (a[0].as_kind(Kind::Vector), a[1].as_fix()) { (Some(o), Some(i)) if i >= 0 && (i as usize) < vector::count(o) => Ok(vector::leaf(o, i as usize).into()), _ => Ok(Value::NIL) };
+    block_at |_vm, a| match (a[0].as_kind(Kind::Vector), a[1].as_fix()) { (Some(o), Some(i)) if i >= 0 && (i as usize) < vector::count(o) => Ok(vector::leaf(o, i as usize).into()), _ => Ok(Value::NIL) };
     block_get |vm, a| match (a[0].as_kind(Kind::Node), a[1].as_fix()) { (Some(o), Some(i)) if i >= 0 && (i as usize) < o.len() => Ok(o.get(i as usize)), _ => Err(coll::type_err(vm, a[0], "not a block")) };
     block_len |vm, a| match a[0].as_kind(Kind::Node) { Some(o) => Ok(Value::fix(o.len() as i64)), None => Err(coll::type_err(vm, a[0], "not a block")) };
     transient |vm, a| match a[0].obj() {
@@ -294,7 +296,7 @@ fns! {
     };
     assoc_t |vm, a| {
         let o = live_transient(vm, a[0])?;
-        if a.len() % 2 == 0 { return Err(vm.err(ErrKind::Argument, "assoc! expects pairs")); }
+        if a.len().is_multiple_of(2) { return Err(vm.err(ErrKind::Argument, "assoc! expects pairs")); }
         for e in a[1..].chunks(2) {
             if o.aux() == Kind::Vector as u16 {
                 let Some(i) = as_long(e[0]) else { return Err(vm.err(ErrKind::Argument, "Key must be integer")) };
@@ -413,7 +415,7 @@ fns! {
         Ok(vector::of(vm, &out))
     };
     // Can the machine spread it over arguments without running anything?
-    realized_coll |vm, a| {
+    realized_coll |_vm, a| {
         let mut s = a[0];
         for _ in 0..4000 {
             let Some(o) = s.obj() else { return Ok(Value::bool(s.is_nil())) };
@@ -427,7 +429,6 @@ fns! {
                 _ => return Ok(Value::FALSE),
             }
         }
-        let _ = vm;
         Ok(Value::FALSE)
     };
     last_of |vm, a| { let i = coll::spread(vm, a[0], usize::MAX)?; Ok(i.last().copied().unwrap_or(Value::NIL)) };

@@ -393,13 +393,13 @@ pub fn nth(vm: &mut Vm, v: Value, i: Value, default: Option<Value>) -> R {
             if n >= 0 && (n as usize) < len {
                 return Ok(indexed_at(vm, o, n as usize));
             }
-            return default.ok_or(()).or_else(|()| Err(index_err(vm, n)));
+            return default.ok_or(()).map_err(|()| index_err(vm, n));
         }
         match o.kind() {
             Kind::Transient if o.aux() == Kind::Vector as u16 => {
                 return match if n >= 0 { vector::get(o, n as usize) } else { None } {
                     Some(x) => Ok(x),
-                    None => default.ok_or(()).or_else(|()| Err(index_err(vm, n))),
+                    None => default.ok_or(()).map_err(|()| index_err(vm, n)),
                 };
             }
             Kind::IndexedSeq if n >= 0 => {
@@ -408,7 +408,7 @@ pub fn nth(vm: &mut Vm, v: Value, i: Value, default: Option<Value>) -> R {
                 if (at as usize) < indexed_len(back).unwrap_or(0) {
                     return Ok(indexed_at(vm, back, at as usize));
                 }
-                return default.ok_or(()).or_else(|()| Err(index_err(vm, n)));
+                return default.ok_or(()).map_err(|()| index_err(vm, n));
             }
             Kind::Instance if let Some(m) = method_of(vm, v, "nth") => {
                 return match default {
@@ -426,7 +426,7 @@ pub fn nth(vm: &mut Vm, v: Value, i: Value, default: Option<Value>) -> R {
                     k -= 1;
                     s = next(vm, s)?;
                 }
-                return default.ok_or(()).or_else(|()| Err(index_err(vm, n)));
+                return default.ok_or(()).map_err(|()| index_err(vm, n));
             }
             _ => {}
         }
@@ -683,10 +683,10 @@ pub fn equiv(vm: &mut Vm, a: Value, b: Value) -> R<bool> {
             if vm.symbol_id(a).is_some() && vm.symbol_id(a) == vm.symbol_id(b) {
                 continue;
             }
-            if let Some(m) = b.obj().and(None).or(method_for_eq(vm, a)) {
-                if vm.call_out(m, &[a, b])?.truthy() {
-                    continue;
-                }
+            if let Some(m) = b.obj().and(None).or(method_for_eq(vm, a))
+                && vm.call_out(m, &[a, b])?.truthy()
+            {
+                continue;
             }
             return Ok(false);
         };
@@ -884,10 +884,8 @@ fn hash_identity(vm: &mut Vm, v: Value) -> u32 {
 
 /// `compare`: nil first, then numbers, strings, symbols, keywords, characters, booleans, vectors; unlike types are an error.
 pub fn compare(vm: &mut Vm, a: Value, b: Value) -> R<Ordering> {
-    if a == b && !a.is_inline_f64() {
-        if !a.is_ref() || num::is_number(a) || a.as_str().is_some() || is_vector(a) {
-            return Ok(Ordering::Equal);
-        }
+    if a == b && !a.is_inline_f64() && (!a.is_ref() || num::is_number(a) || a.as_str().is_some() || is_vector(a)) {
+        return Ok(Ordering::Equal);
     }
     if a.is_nil() || b.is_nil() {
         return Ok(b.is_nil().cmp(&a.is_nil()));

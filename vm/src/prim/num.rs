@@ -506,7 +506,7 @@ pub fn to_long(vm: &mut Vm, v: Value) -> R {
             (n / d).to_i64()
         }
         Dbl(x) if x.is_nan() => Some(0),
-        Dbl(x) if *x >= -9.223372036854775808e18 && *x < 9.223372036854775808e18 => Some(*x as i64),
+        Dbl(x) if *x >= -9.223_372_036_854_776e18 && *x < 9.223_372_036_854_776e18 => Some(*x as i64),
         Dbl(_) => None,
     };
     match r {

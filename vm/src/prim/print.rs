@@ -398,7 +398,7 @@ pub fn text(vm: &mut Vm, v: Value, opts: Options) -> R<String> {
             }
             Kind::Exception => {
                 let class = sym(vm, o.get(slot::EX_CLASS));
-                out.push_str(&format!("#error {{\n :cause "));
+                out.push_str("#error {\n :cause ");
                 work.push(Piece::Text("}"));
                 if !o.get(slot::EX_DATA).is_nil() {
                     work.push(Piece::Val(o.get(slot::EX_DATA), depth + 1));

@@ -101,11 +101,7 @@ fn translate(p: &str) -> String {
                 None => out.push('\\'),
             },
             '[' => {
-                if class > 0 {
-                    out.push('[');
-                } else {
-                    out.push('[');
-                }
+                out.push('[');
                 class += 1;
                 if chars.peek() == Some(&'^') {
                     out.push('^');
@@ -620,7 +616,7 @@ fns! {
     keyword_p |_vm, a| Ok(Value::bool(a[0].is_keyword()));
     symbol_p |vm, a| Ok(Value::bool(vm.symbol_id(a[0]).is_some()));
     regex_p |_vm, a| Ok(Value::bool(a[0].is_kind(Kind::Regex)));
-    char_digit |vm, a| { let c = want_char(vm, a[0])?; Ok(Value::bool(c.is_numeric() && c.to_digit(10).is_some() || c.is_ascii_digit())) };
+    char_digit |vm, a| { let c = want_char(vm, a[0])?; Ok(Value::bool(c.is_numeric() && c.is_ascii_digit() || c.is_ascii_digit())) };
     char_letter |vm, a| { let c = want_char(vm, a[0])?; Ok(Value::bool(c.is_alphabetic())) };
     char_alnum |vm, a| { let c = want_char(vm, a[0])?; Ok(Value::bool(c.is_alphanumeric())) };
     char_space |vm, a| { let c = want_char(vm, a[0])?; Ok(Value::bool(is_space(c))) };

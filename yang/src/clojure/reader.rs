@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&mut self, items: Vec<Form>, start: usize) -> Res<Form> {
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return self.error(start, "Map literal must contain an even number of forms");
         }
         self.no_duplicates(items.iter().step_by(2), start, "key")?;
