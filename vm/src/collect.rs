@@ -277,18 +277,15 @@ impl Vm {
         let mut words = 0;
         // Nothing is young after a major collection, so nothing needs to be remembered.
         debug_assert!(h.remembered.is_empty());
-        h.large.retain(|o| {
+        // Dropping the memory of what was not marked frees it.
+        h.large.retain(|(o, _)| {
             let bits = o.header();
-            let size = o.len() + 1;
-            if bits >> gc::SHIFT & gc::MARK != 0 {
+            let live = bits >> gc::SHIFT & gc::MARK != 0;
+            if live {
                 o.set_header(bits & !(gc::MARK << gc::SHIFT));
-                words += size;
-                return true;
+                words += o.len() + 1;
             }
-            let layout = std::alloc::Layout::array::<u64>(size).expect("object size");
-            // SAFETY: allocated with this layout in `alloc_slow`; nothing refers to it any more.
-            unsafe { std::alloc::dealloc(o.0 as *mut u8, layout) };
-            false
+            live
         });
         h.large_words = words;
     }

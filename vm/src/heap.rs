@@ -21,26 +21,19 @@ pub(crate) struct Block {
     pub base: *mut u64,
     pub words: usize,
     pub used: usize,
+    _region: Region,
 }
 
 impl Block {
+    /// Fresh memory from the operating system: the allocator of a static binary may hand out addresses below 4 GiB.
     pub fn new(words: usize) -> Block {
-        let layout = std::alloc::Layout::array::<u64>(words).expect("block size");
-        // SAFETY: the size is not zero.
-        let base = unsafe { std::alloc::alloc(layout) } as *mut u64;
-        if base.is_null() {
-            std::alloc::handle_alloc_error(layout);
-        }
-        Block { base, words, used: 0 }
+        let region = Region::reserve(0, words * 8).unwrap_or_else(|_| out_of_memory(words * 8));
+        Block { base: region.base() as *mut u64, words, used: 0, _region: region }
     }
 }
 
-impl Drop for Block {
-    fn drop(&mut self) {
-        let layout = std::alloc::Layout::array::<u64>(self.words).expect("block size");
-        // SAFETY: allocated with this layout.
-        unsafe { std::alloc::dealloc(self.base as *mut u8, layout) };
-    }
+fn out_of_memory(size_bytes: usize) -> ! {
+    std::alloc::handle_alloc_error(std::alloc::Layout::from_size_align(size_bytes, 8).expect("a size"))
 }
 
 /// Counters a program or `--stats` may ask for.
@@ -62,7 +55,8 @@ pub struct Heap {
     pub(crate) nursery_words: usize,
     pub(crate) survivors: Vec<Block>,
     pub(crate) old: Vec<Block>,
-    pub(crate) large: Vec<Obj>,
+    /// Objects that live alone, with their memory.
+    pub(crate) large: Vec<(Obj, Region)>,
     pub(crate) large_words: usize,
     pub(crate) remembered: Vec<Obj>,
     pub(crate) dirty_perm: Vec<Obj>,
@@ -187,18 +181,13 @@ impl Heap {
     fn alloc_slow(&mut self, kind: Kind, aux: u16, len: usize) -> Obj {
         assert!(len < u32::MAX as usize, "object too large");
         if len >= LARGE_WORDS {
-            let layout = std::alloc::Layout::array::<u64>(len + 1).expect("object size");
-            // SAFETY: the size is not zero. Zeroed, because the pages of a large object come zeroed anyway.
-            let p = unsafe { std::alloc::alloc_zeroed(layout) } as *mut u64;
-            if p.is_null() {
-                std::alloc::handle_alloc_error(layout);
-            }
-            assert!(p as usize >= 1 << 32, "memory below 4 GiB");
+            let region = Region::reserve(0, (len + 1) * 8).unwrap_or_else(|_| out_of_memory(len * 8));
+            let p = region.base() as *mut u64;
             // It is not young, so its first contents must be found through the remembered set (invariant 2).
             let bits = gc::LARGE | gc::REMEMBERED;
             // SAFETY: just allocated.
             unsafe { *p = kind as u64 | bits << gc::SHIFT | (aux as u64) << 16 | (len as u64) << 32 };
-            self.large.push(Obj(p));
+            self.large.push((Obj(p), region));
             self.remembered.push(Obj(p));
             self.large_words += len + 1;
             self.stats.allocated_words += len as u64 + 1;
