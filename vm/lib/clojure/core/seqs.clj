@@ -1,7 +1,7 @@
 ;; Collections and sequences: everything that takes a function, is lazy, or makes one collection of another.
 (in-ns 'clojure.core)
 
-(declare mapv into tree-seq sequence doall repeat range reverse sort class empty? rand-int vec)
+(declare mapv into tree-seq sequence doall repeat range reverse sort empty? vec)
 
 ;; ---- functions
 
@@ -754,10 +754,7 @@
   (cons x (lazy-seq (iterate f (f x)))))
 
 (defn repeat "x again and again, n times if n is given, lazily."
-  ([x] (let [cell (yin.rt/box nil)
-             s (cons x (lazy-seq (yin.rt/unbox cell)))]
-         (yin.rt/set-box! cell s)
-         s))
+  ([x] (cons x (lazy-seq (repeat x))))
   ([n x] (take n (repeat x))))
 
 (defn repeatedly "The values of calls of f, lazily, n of them if n is given."
