@@ -166,7 +166,7 @@ impl Vm {
                 form = next;
             }
             if coll::is_seq(form) {
-                let items = coll::spread(self, form, usize::MAX)?;
+                let items = self.form_items(form)?;
                 let head = items.first().and_then(|h| self.symbol_id(*h)).map(|id| self.names.text(id).to_string());
                 if head.as_deref() == Some("do") && items.len() > 2 {
                     self.loaders[i].forms.extend(items[1..].iter().rev());

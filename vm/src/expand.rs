@@ -480,7 +480,7 @@ impl Analyser<'_> {
         Err(self.vm.err(ErrKind::Syntax, m))
     }
     fn items(&mut self, v: Value) -> R<Vec<Value>> {
-        coll::spread(self.vm, v, usize::MAX)
+        self.vm.form_items(v)
     }
     fn sym_text(&self, v: Value) -> Option<String> {
         self.vm.symbol_id(v).map(|id| self.vm.names.text(id).to_string())
@@ -1345,12 +1345,25 @@ impl Vm {
             self.heap.write(o, slot::EX_MESSAGE, s);
         }
     }
+    /// The parts of a form, which a macro may have made lazily: they are realised by runs of their own.
+    pub(crate) fn form_items(&mut self, v: Value) -> R<Vec<Value>> {
+        loop {
+            match coll::spread(self, v, usize::MAX) {
+                Err(Exit::Force) => {
+                    let cell = self.pending.value;
+                    let seq = self.var("clojure.core/seq").get(slot::VAR_ROOT);
+                    self.without_gc(|vm| vm.call_now(seq, &[cell]))?;
+                }
+                r => return r,
+            }
+        }
+    }
     /// One step of macro expansion; the form itself if it is no macro call.
     pub fn macroexpand_1(&mut self, form: Value) -> R {
         if !coll::is_seq(form) {
             return Ok(form);
         }
-        let items = coll::spread(self, form, usize::MAX)?;
+        let items = self.form_items(form)?;
         let Some(id) = items.first().and_then(|h| self.symbol_id(*h)) else { return Ok(form) };
         let name = self.names.text(id).to_string();
         if SPECIAL.contains(&name.as_str()) {

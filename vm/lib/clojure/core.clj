@@ -123,6 +123,8 @@
 
 ;; ---- defn
 
+(def pr-str (fn* pr-str [& xs] (apply yin.rt/pr-str xs)))
+
 (def ^{:private true} plain-params?
   ;; Are all parameters plain symbols?
   (fn* plain-params? [params]
@@ -156,8 +158,6 @@
               (recur (next as))
               (yin.rt/raise :syntax (str what ": Parameter declaration " (pr-str (if (seq? a) (first a) a)) " should be a vector"))))))
       (yin.rt/raise :syntax (str what ": Parameter declaration missing")))))
-
-(def pr-str (fn* pr-str [& xs] (apply yin.rt/pr-str xs)))
 
 (def ^{:private true} merge-meta
   ;; b's entries added to map a, either may be nil.
@@ -662,7 +662,7 @@
     (loop [i 0 cs (seq clauses) rows [] seen #{}]
       (if (< i n)
         (let [k (first cs)
-              ks (if (seq? k) (vec k) [k])
+              ks (if (seq? k) (map-forms (fn [x] x) k) [k])
               seen (loop [seen seen j 0]
                      (if (< j (count ks))
                        (if (contains? seen (nth ks j))
@@ -941,3 +941,13 @@
                        [exprs :HALF_UP])]
     `(binding [*math-context* [~precision ~mode]]
        ~@exprs)))
+
+;; ---- the rest of the namespace
+
+(yin.rt/load-ns 'clojure.core.seqs)
+(yin.rt/load-ns 'clojure.core.refs)
+(yin.rt/load-ns 'clojure.core.types)
+(yin.rt/load-ns 'clojure.core.print)
+(yin.rt/load-ns 'clojure.core.tasks)
+(yin.rt/load-ns 'clojure.core.host)
+(yin.rt/load-ns 'clojure.core.namespaces)

@@ -16,6 +16,8 @@ pub mod hamt;
 pub mod num;
 pub mod print;
 pub mod sorted;
+pub mod format;
+pub mod support;
 pub mod table;
 pub mod text;
 pub mod types;

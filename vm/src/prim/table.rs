@@ -4,7 +4,7 @@ use super::{PrimDef, PrimFn};
 
 /// The modules' tables, in id order.
 pub const TABLES: &[&[PrimDef]] =
-    &[super::colfns::TABLE, super::num::TABLE, super::text::TABLE, super::types::TABLE, crate::driver::TABLE];
+    &[super::colfns::TABLE, super::num::TABLE, super::text::TABLE, super::types::TABLE, super::support::TABLE, super::format::TABLE, crate::driver::TABLE];
 
 const fn total() -> usize {
     let mut n = 0;

@@ -801,6 +801,6 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.rt/file-info" 2 2 0 file_info "What is known of a file.";
     "yin.rt/file-op" 2 3 0 file_op "Deletes or makes files.";
     "yin.rt/list-dir" 1 1 0 list_dir "Names in a directory.";
-    "clojure.core/read-line" 0 0 0 read_line "A line of standard input.";
+    "yin.rt/read-line" 0 0 0 read_line "A line of standard input.";
     "Thread/sleep" 1 1 0 sleep "Waits some milliseconds.";
 };

@@ -63,7 +63,6 @@
     `(-refer-core '~exclude '~only '~rename)))
 
 (defn -refer-core "What refer-clojure does: names of core that are left out are no longer seen." [exclude only rename]
-  (yin.rt/hide-core exclude)
   (when rename
     (reduce-kv (fn [_ from to] (yin.rt/refer-var to (ns-public-var 'clojure.core from)) nil) nil rename))
   nil)
@@ -215,18 +214,17 @@
 (defn reader-conditional "A reader conditional as data." [form splicing?]
   {:form form :splicing? splicing?})
 (defn reader-conditional? "Is it a reader conditional? They are resolved while reading." [_x] false)
-(defn eduction "Coll through transducers, again at each use." [& xforms]
-  (let [coll (last xforms)
-        xform (apply comp (butlast xforms))]
-    (yin.rt/make-eduction xform coll)))
-
 (deftype Eduction [xform coll]
   clojure.lang.Sequential
   clojure.lang.Seqable
   (seq [_] (seq (sequence xform coll)))
   (reduce [_ f] (transduce xform (completing f) coll))
   (reduce [_ f init] (transduce xform (completing f) init coll)))
-(intern 'yin.rt 'make-eduction (fn [xform coll] (->Eduction xform coll)))
+
+(defn eduction "Coll through transducers, again at each use." [& xforms]
+  (let [coll (last xforms)
+        xform (apply comp (butlast xforms))]
+    (->Eduction xform coll)))
 
 (defn enumeration-seq "A seq of an enumeration." [e] (seq e))
 (defn iterator-seq "A seq of an iterator." [it]

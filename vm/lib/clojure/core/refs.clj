@@ -1,6 +1,8 @@
 ;; References: atoms, refs, agents, vars and their bindings. Parts of a reference by index: metadata 1, watches 2, validator 3.
 (in-ns 'clojure.core)
 
+(declare ex-info)
+
 ;; ---- watches and validators
 
 (defn- check-value [r v]

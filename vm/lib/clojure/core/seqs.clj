@@ -828,16 +828,8 @@
         (persistent! v)))
     (yin.rt/raise :type "shuffle needs a collection")))
 
-(defn subseq "The entries of a sorted collection whose keys pass the tests."
-  ([sc test key] (yin.rt/subseq-of sc test key nil nil false))
-  ([sc start-test start-key end-test end-key] (yin.rt/subseq-of sc start-test start-key end-test end-key false)))
-
-(defn rsubseq "Like subseq, backwards."
-  ([sc test key] (yin.rt/subseq-of sc test key nil nil true))
-  ([sc start-test start-key end-test end-key] (yin.rt/subseq-of sc start-test start-key end-test end-key true)))
-
-(intern 'yin.rt 'subseq-of
-  (fn [sc t1 k1 t2 k2 back]
+(defn- part-of-sorted
+  [sc t1 k1 t2 k2 back]
     (if (sorted? sc)
       (let [key-of (if (map? sc) key identity)
             ok (fn [e]
@@ -846,7 +838,15 @@
                         (or (nil? t2) (t2 (yin.rt/sorted-order sc k k2) 0)))))
             hits (filterv ok (yin.rt/vec (seq sc)))]
         (if back (rseq hits) (seq hits)))
-      (yin.rt/raise :type "subseq needs a sorted collection"))))
+      (yin.rt/raise :type "subseq needs a sorted collection")))
+
+(defn subseq "The entries of a sorted collection whose keys pass the tests."
+  ([sc test key] (part-of-sorted sc test key nil nil false))
+  ([sc start-test start-key end-test end-key] (part-of-sorted sc start-test start-key end-test end-key false)))
+
+(defn rsubseq "Like subseq, backwards."
+  ([sc test key] (part-of-sorted sc test key nil nil true))
+  ([sc start-test start-key end-test end-key] (part-of-sorted sc start-test start-key end-test end-key true)))
 
 (defn bounded-count "Number of elements, counted up to n." [n coll]
   (if (counted? coll)
@@ -897,7 +897,7 @@
   "The sorted vector as what sort returns; an array is sorted in place."
   [coll v]
   (if (yin.rt/array? coll)
-    (do (loop [i 0] (when (< i (count v)) (aset coll i (nth v i)) (recur (inc i))))
+    (do (loop [i 0] (when (< i (count v)) (yin.rt/aset coll i (nth v i)) (recur (inc i))))
         (seq coll))
     (or (seq v) ())))
 
