@@ -206,7 +206,7 @@ impl Vm {
                     fp.set_word(1, m.bits());
                     argc += 1;
                 }
-                _ if coll::is_lookup(kind) => return self.run_prim(fp, argc, call_data),
+                _ if coll::is_lookup(kind) && kind != Kind::Record => return self.run_prim(fp, argc, call_data),
                 _ => return self.not_callable(fp, f),
             }
         }

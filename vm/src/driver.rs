@@ -271,7 +271,7 @@ impl Vm {
         if !trace.is_empty() {
             for (code, node) in &trace {
                 let name = self.code_name(*code).unwrap_or("top level").to_string();
-                let at = if (*node as usize) < self.ast.len() {
+                let at = if self.ast.has(yin_ast::NodeId(*node)) {
                     place(self, self.ast.span(yin_ast::NodeId(*node)))
                 } else {
                     None

@@ -135,7 +135,7 @@ impl Vm {
                 if v.get(slot::VAR_NS) != Value::symbol(full) && full != cur {
                     return Ok(None);
                 }
-                if v.get(slot::VAR_FLAGS).fix_get() & var_flag::PRIVATE != 0 && full != cur {
+                if v.get(slot::VAR_FLAGS).fix_get() & var_flag::PRIVATE != 0 && full != cur && !self.see_private {
                     return Err(self.err(ErrKind::Unbound, format!("var: #'{ns}/{name} is not public")));
                 }
             }
@@ -743,6 +743,14 @@ impl Analyser<'_> {
             Err(Exit::Throw) => {
                 let e = self.vm.pending.value;
                 self.vm.adjust_macro_arity(e);
+                // What a macro throws of its own is a mistake in the text it was called on.
+                let user = self.vm.keyword("user");
+                if let Some(o) = e.as_kind(Kind::Exception)
+                    && (o.get(slot::EX_KIND) == user || o.get(slot::EX_KIND).is_nil())
+                {
+                    let syntax = self.vm.keyword("syntax");
+                    self.vm.heap.write(o, slot::EX_KIND, syntax);
+                }
                 Err(self.vm.throw(e))
             }
             Err(e) => Err(e),
@@ -870,7 +878,10 @@ impl Analyser<'_> {
                 let Some(id) = items.get(1).and_then(|v| self.vm.symbol_id(*v)) else {
                     return self.syntax("var takes a symbol");
                 };
-                match self.vm.resolve(id)?.and_then(|v| v.as_kind(Kind::Var)) {
+                self.vm.see_private = true;
+                let found = self.vm.resolve(id);
+                self.vm.see_private = false;
+                match found?.and_then(|v| v.as_kind(Kind::Var)) {
                     Some(o) => {
                         let name = self.var_name(o);
                         Ok(self.vm.ast.named(Node::Var, self.span, &name, &[]))

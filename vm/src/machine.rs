@@ -218,6 +218,8 @@ pub struct Vm {
     pub err_span: Option<yin_ast::Span>,
     /// Name the function being analysed is given: that of its `def`.
     pub(crate) def_name: Option<String>,
+    /// `#'ns/name` also sees private vars.
+    pub(crate) see_private: bool,
     pub prim_ids: HashMap<&'static str, u16>,
     /// Type objects of host classes by name id: index into `roots.extra`.
     pub(crate) classes: HashMap<u32, usize>,
@@ -282,6 +284,7 @@ impl Vm {
             args: Vec::new(),
             err_span: None,
             def_name: None,
+            see_private: false,
             prim_ids: HashMap::new(),
             classes: HashMap::new(),
             regex_ids: HashMap::new(),

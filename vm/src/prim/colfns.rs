@@ -256,7 +256,12 @@ fns! {
     sorted_entries |vm, a| { let is_map = a[0].is_kind(Kind::SortedMap); let e = range_pieces(vm, a[0])?; let i: Vec<Value> = e.into_iter().map(|(k, v)| if is_map { coll::map_entry(vm, k, v) } else { k }).collect(); Ok(coll::seq_of_items(vm, &i)) };
     sorted_order |vm, a| { let o = a[0].obj().expect("sorted"); let m = if o.kind() == Kind::SortedSet { o.get(0).obj().expect("a map") } else { o }; let r = sorted::order(vm, m.get(2), a[1], a[2])?; Ok(Value::fix(r as i64)) };
     queue |vm, _a| Ok(vm.alloc(Kind::Queue, &[Value::NIL, Value::NIL, Value::ZERO, Value::NIL]));
-    range |vm, a| { for v in a { if *v != Value::ABSENT && !num::is_number(*v) { return Err(num::not_number(vm, *v)); } } coll::range(vm, a[0], if a[1].is_nil() { Value::ABSENT } else { a[1] }, a[2]) };
+    range |vm, a| {
+        for (i, v) in a.iter().enumerate() {
+            if !(num::is_number(*v) || i == 1 && v.is_nil()) { return Err(num::not_number(vm, *v)); }
+        }
+        coll::range(vm, a[0], if a[1].is_nil() { Value::ABSENT } else { a[1] }, a[2])
+    };
     lazy_seq |vm, a| Ok(vm.alloc(Kind::LazySeq, &[a[0], Value::NIL, Value::NIL]));
     realized |vm, a| match a[0].obj() {
         Some(o) if matches!(o.kind(), Kind::LazySeq | Kind::Delay) => Ok(Value::bool(o.get(0).is_nil())),
@@ -317,7 +322,7 @@ fns! {
     sequential_p |_vm, a| Ok(Value::bool(coll::is_sequential(a[0])));
     associative_p |vm, a| Ok(Value::bool(coll::is_map(a[0]) || coll::is_vector(a[0]) || instance_has(vm, a[0], "assoc")));
     sorted_p |_vm, a| kind_is(a[0], &[Kind::SortedMap, Kind::SortedSet]);
-    counted_p |vm, a| Ok(Value::bool(coll::is_map(a[0]) || coll::is_set(a[0]) || coll::is_vector(a[0]) || matches!(a[0].kind(), Some(Kind::List | Kind::EmptyList | Kind::Queue | Kind::IndexedSeq)) || instance_has(vm, a[0], "count")));
+    counted_p |vm, a| Ok(Value::bool(coll::is_map(a[0]) || coll::is_set(a[0]) || coll::is_vector(a[0]) || matches!(a[0].kind(), Some(Kind::List | Kind::EmptyList | Kind::Queue | Kind::IndexedSeq | Kind::Range)) || instance_has(vm, a[0], "count")));
     reversible_p |_vm, a| kind_is(a[0], &[Kind::Vector, Kind::MapEntry, Kind::SortedMap, Kind::SortedSet]);
     indexed_p |_vm, a| kind_is(a[0], &[Kind::Vector, Kind::MapEntry]);
     map_entry_p |_vm, a| kind_is(a[0], &[Kind::MapEntry]);

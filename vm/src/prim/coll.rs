@@ -455,6 +455,16 @@ pub fn get(vm: &mut Vm, v: Value, k: Value, default: Value) -> R {
             _ => Value::ABSENT,
         },
         Kind::Transient => return get(vm, o.get(0), k, default),
+        Kind::TaggedLiteral => {
+            let (tag, form) = (vm.keyword("tag"), vm.keyword("form"));
+            if k == tag {
+                o.get(0)
+            } else if k == form {
+                o.get(1)
+            } else {
+                Value::ABSENT
+            }
+        }
         Kind::Instance => match method_of(vm, v, "valAt") {
             Some(m) => return vm.call_out(m, &[v, k, default]),
             None => Value::ABSENT,
@@ -477,10 +487,7 @@ pub fn contains(vm: &mut Vm, v: Value, k: Value) -> R<bool> {
         Some(Kind::Instance) if method_of(vm, v, "valAt").is_some() => {
             Ok(get(vm, v, k, Value::ABSENT)? != Value::ABSENT)
         }
-        _ => {
-            let t = type_name(vm, v);
-            Err(vm.err(ErrKind::Argument, format!("contains? not supported on type: {t}")))
-        }
+        _ => Err(type_err(vm, v, "contains? not supported on type")),
     }
 }
 /// The entry of key `k`, or nil.

@@ -302,7 +302,17 @@ fn date(vm: &mut Vm, spec: &Spec, v: Value) -> R<String> {
     let (h, m, s) = (&time[0..2], &time[3..5], &time[6..8]);
     let hour: u32 = h.parse().unwrap_or(0);
     let months = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     let days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -363,7 +373,8 @@ pub fn format(vm: &mut Vm, pattern: &str, args: &[Value]) -> R<String> {
                 pad(&spec, "%".into(), &mut out);
                 continue;
             }
-            'd' | 'x' | 'X' | 'o' | 'f' | 'e' | 'E' | 'g' | 'G' | 's' | 'S' | 'c' | 'C' | 'b' | 'B' | 'h' | 'H' | 't' | 'T' => {}
+            'd' | 'x' | 'X' | 'o' | 'f' | 'e' | 'E' | 'g' | 'G' | 's' | 'S' | 'c' | 'C' | 'b' | 'B' | 'h' | 'H'
+            | 't' | 'T' => {}
             c => {
                 return Err(bad(vm, "java.util.UnknownFormatConversionException", format!("Conversion = '{c}'")));
             }
@@ -396,7 +407,13 @@ pub fn format(vm: &mut Vm, pattern: &str, args: &[Value]) -> R<String> {
                 (Some(c), _) => c.to_string(),
                 (None, Some(n)) => match u32::try_from(n).ok().and_then(char::from_u32) {
                     Some(c) => c.to_string(),
-                    None => return Err(bad(vm, "java.util.IllegalFormatCodePointException", format!("Code point = {n:#x}"))),
+                    None => {
+                        return Err(bad(
+                            vm,
+                            "java.util.IllegalFormatCodePointException",
+                            format!("Code point = {n:#x}"),
+                        ));
+                    }
                 },
                 _ => return Err(illegal(vm, spec.conversion, v)),
             },

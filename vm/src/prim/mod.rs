@@ -12,11 +12,11 @@ use crate::value::Value;
 
 pub mod colfns;
 pub mod coll;
+pub mod format;
 pub mod hamt;
 pub mod num;
 pub mod print;
 pub mod sorted;
-pub mod format;
 pub mod support;
 pub mod table;
 pub mod text;

@@ -142,6 +142,10 @@ fn overflow(vm: &mut Vm, what: &str) -> Exit {
 }
 #[cold]
 pub fn not_number(vm: &mut Vm, v: Value) -> Exit {
+    if v.is_nil() {
+        let class = vm.symbol("java.lang.NullPointerException");
+        return vm.err_of("type", class, "nil is not a number");
+    }
     let t = super::coll::type_name(vm, v);
     vm.err(ErrKind::Type, format!("{t} cannot be cast to java.lang.Number: a number is needed here"))
 }
@@ -464,7 +468,7 @@ fn int_arg(vm: &mut Vm, v: Value) -> R<i64> {
             let t = super::coll::type_name(vm, v);
             match v.kind() {
                 Some(Kind::SmallBig) => to_long(vm, v).map(|v| as_long(v).unwrap_or(0)),
-                _ => Err(vm.err(ErrKind::Argument, format!("bit operation not supported for: {t}"))),
+                _ => Err(vm.err(ErrKind::Type, format!("bit operation not supported for: {t}"))),
             }
         }
     }
@@ -748,7 +752,9 @@ fn pick(vm: &mut Vm, args: &[Value], want_less: bool) -> R {
         if as_f64(best).is_some_and(f64::is_nan) {
             return Ok(best);
         }
-        if as_f64(v).is_some_and(f64::is_nan) || (if want_less { lt(vm, v, best)? } else { gt(vm, v, best)? }) {
+        // Of equal ones the later, as `(if (> x y) x y)` picks.
+        let keep = if want_less { lt(vm, best, v)? } else { gt(vm, best, v)? };
+        if as_f64(v).is_some_and(f64::is_nan) || !keep {
             best = v;
         }
     }
@@ -758,6 +764,7 @@ fn int_parity(vm: &mut Vm, v: Value) -> R<bool> {
     match number(v) {
         Some(Long(n)) => Ok(n & 1 == 0),
         Some(Big(b)) => Ok(b.is_even()),
+        None => Err(not_number(vm, v)),
         _ => {
             let text = super::print::str_of(vm, v)?;
             Err(vm.err(ErrKind::Argument, format!("Argument must be an integer: {text}")))
@@ -802,8 +809,8 @@ fns! {
         None => to_bigdec(vm, a[0]),
     };
     p_rationalize |vm, a| rationalize(vm, a[0]);
-    numerator |vm, a| match number(a[0]) { Some(Ratio(n, _)) => Ok(big(vm, &n)), _ => { let t = super::coll::type_name(vm, a[0]); Err(vm.err(ErrKind::Type, format!("{t} is not a ratio"))) } };
-    denominator |vm, a| match number(a[0]) { Some(Ratio(_, d)) => Ok(big(vm, &d)), _ => { let t = super::coll::type_name(vm, a[0]); Err(vm.err(ErrKind::Type, format!("{t} is not a ratio"))) } };
+    numerator |vm, a| match number(a[0]) { Some(Ratio(n, _)) => Ok(raw_big(vm, &n)), _ => { let t = super::coll::type_name(vm, a[0]); Err(vm.err(ErrKind::Type, format!("{t} is not a ratio"))) } };
+    denominator |vm, a| match number(a[0]) { Some(Ratio(_, d)) => Ok(raw_big(vm, &d)), _ => { let t = super::coll::type_name(vm, a[0]); Err(vm.err(ErrKind::Type, format!("{t} is not a ratio"))) } };
     zero_p |vm, a| Ok(Value::bool(sign_of(vm, a[0])? == 0 && !as_f64(a[0]).is_some_and(f64::is_nan)));
     pos_p |vm, a| Ok(Value::bool(sign_of(vm, a[0])? > 0));
     neg_p |vm, a| Ok(Value::bool(sign_of(vm, a[0])? < 0));

@@ -43,6 +43,10 @@ pub fn double_text(x: f64) -> String {
     if x == 0.0 {
         return if x.is_sign_negative() { "-0.0".into() } else { "0.0".into() };
     }
+    if x.abs() == f64::from_bits(1) {
+        // Java prints at least two digits.
+        return if x > 0.0 { "4.9E-324".into() } else { "-4.9E-324".into() };
+    }
     let s = format!("{x:e}");
     let (mantissa, exp) = s.split_once('e').expect("exponent form");
     let exp: i32 = exp.parse().expect("an exponent");
@@ -164,6 +168,9 @@ pub fn str_of(vm: &mut Vm, v: Value) -> R<String> {
         Some((o, Kind::Regex)) => Ok(o.get(0).as_str().unwrap_or("").to_string()),
         Some((o, Kind::Uuid)) => Ok(uuid_text(o.raw(0), o.raw(1))),
         Some((o, Kind::Buffer)) => Ok(vm.buffers.get(o.get(0).fix_get() as usize).cloned().unwrap_or_default()),
+        Some((o, Kind::Namespace)) => {
+            Ok(vm.symbol_id(o.get(0)).map_or(String::new(), |id| vm.names.text(id).to_string()))
+        }
         Some((o, Kind::Type)) => {
             let name = vm.symbol_id(o.get(0)).map_or("", |id| vm.names.text(id));
             Ok(format!("class {name}"))

@@ -3,8 +3,15 @@
 use super::{PrimDef, PrimFn};
 
 /// The modules' tables, in id order.
-pub const TABLES: &[&[PrimDef]] =
-    &[super::colfns::TABLE, super::num::TABLE, super::text::TABLE, super::types::TABLE, super::support::TABLE, super::format::TABLE, crate::driver::TABLE];
+pub const TABLES: &[&[PrimDef]] = &[
+    super::colfns::TABLE,
+    super::num::TABLE,
+    super::text::TABLE,
+    super::types::TABLE,
+    super::support::TABLE,
+    super::format::TABLE,
+    crate::driver::TABLE,
+];
 
 const fn total() -> usize {
     let mut n = 0;

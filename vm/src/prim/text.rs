@@ -498,6 +498,9 @@ macro_rules! fns {
     )*};
 }
 fn case_map(vm: &mut Vm, v: Value, f: fn(&str) -> String) -> R {
+    if v.is_nil() {
+        return Err(coll::type_err(vm, v, "a string is needed, not"));
+    }
     let s = print::str_of(vm, v)?;
     let r = f(&s);
     Ok(vm.str(&r))
@@ -526,7 +529,10 @@ fn two_part(vm: &mut Vm, a: &[Value]) -> R<String> {
                 let s = print::pr_str(vm, a[0])?;
                 Ok(s[2..].to_string())
             }
-            None => Ok(want_str(vm, a[0])?.to_string()),
+            None => match a[0].as_str() {
+                Some(s) => Ok(s.to_string()),
+                None => Err(vm.err(ErrKind::Argument, "no conversion to symbol")),
+            },
         };
     }
     let (ns, n) = (opt_name(vm, a[0])?, want_str(vm, a[1])?);

@@ -579,6 +579,13 @@ pub fn meta_of(vm: &mut Vm, v: Value) -> Value {
         };
     }
     let m = meta_slot(o).map_or(Value::NIL, |i| o.get(i));
+    if o.kind() == Kind::Var && o.get(slot::VAR_NAME) != o.get(slot::VAR_NS) {
+        let m = if m.is_nil() { hamt::empty(vm) } else { m };
+        let (name, ns) = (vm.keyword("name"), vm.keyword("ns"));
+        let space = o.get(slot::VAR_NS).as_plain_symbol().and_then(|n| vm.namespaces.get(&n)).and_then(|n| n.object);
+        let m = coll::assoc(vm, m, name, o.get(slot::VAR_NAME)).unwrap_or(m);
+        return coll::assoc(vm, m, ns, space.unwrap_or(Value::NIL)).unwrap_or(m);
+    }
     match m.as_kind(Kind::SpanMeta) {
         // Source positions show as a map, on lists only.
         Some(s) if o.kind() == Kind::List => {
