@@ -444,8 +444,7 @@ impl Compiler<'_> {
                     (t.regs.clone(), t.start)
                 };
                 self.parallel_move(c, &regs)?;
-                self.abc(Op::Poll, 0, 0, 0, 0);
-                let j = self.jump();
+                let j = self.emit(op::ai(Op::Poll, 0, 0, 0));
                 self.patch_to(j, start);
                 Ok(())
             }

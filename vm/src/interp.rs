@@ -278,6 +278,7 @@ pub(crate) fn run(vm: &mut Vm) {
                 }
             }
             Op::Poll => {
+                pc.jump(op::si(w));
                 vm.heap.steps -= 1;
                 if vm.heap.steps < 0 {
                     vm.pc = pc;
@@ -567,11 +568,22 @@ pub(crate) fn run(vm: &mut Vm) {
                 let d = (pc.peek() >> 16) as u16 as usize;
                 slow2!(op::a(w), coll::assoc(vm, fp.get(op::b(w)), fp.get(op::c(w)), fp.get(d)))
             }
-            Op::AGet => slow!(op::a(w), coll::aget(vm, fp.get(op::b(w)), fp.get(op::c(w)))),
-            Op::ASet => match coll::aset(vm, fp.get(op::a(w)), fp.get(op::b(w)), fp.get(op::c(w))) {
-                Ok(_) => {}
-                Err(exit) => fault!(1, exit),
-            },
+            Op::AGet => {
+                let (x, i) = (fp.get(op::b(w)), fp.get(op::c(w)));
+                match array_get(x, i) {
+                    Some(v) => fp.set(op::a(w), v),
+                    None => slow!(op::a(w), coll::aget(vm, x, i)),
+                }
+            }
+            Op::ASet => {
+                let (x, i, v) = (fp.get(op::a(w)), fp.get(op::b(w)), fp.get(op::c(w)));
+                if !array_set(x, i, v) {
+                    match coll::aset(vm, x, i, v) {
+                        Ok(_) => {}
+                        Err(exit) => fault!(1, exit),
+                    }
+                }
+            }
             Op::Deref => {
                 let x = fp.get(op::b(w));
                 match x.obj() {
@@ -602,6 +614,36 @@ pub(crate) fn run(vm: &mut Vm) {
             },
         }
     }
+}
+
+/// Element of an array of longs or doubles by a fixnum, where the element has an inline form.
+#[inline(always)]
+fn array_get(x: Value, i: Value) -> Option<Value> {
+    let o = x.obj()?;
+    let n = i.fix_get() as usize;
+    if o.kind() != Kind::PrimArray || !i.is_fix() || n >= o.len() {
+        return None;
+    }
+    match o.aux() {
+        coll::elem::LONG => Value::try_fix(o.raw_unchecked(n) as i64),
+        coll::elem::DOUBLE => Value::try_f64(f64::from_bits(o.raw_unchecked(n))),
+        _ => None,
+    }
+}
+/// Stores a number of the array's own sort; false if this is not that case.
+#[inline(always)]
+fn array_set(x: Value, i: Value, v: Value) -> bool {
+    let Some(o) = x.obj() else { return false };
+    let n = i.fix_get() as usize;
+    if o.kind() != Kind::PrimArray || !i.is_fix() || n >= o.len() {
+        return false;
+    }
+    match o.aux() {
+        coll::elem::LONG if v.is_fix() => o.set_raw(n, v.fix_get() as u64),
+        coll::elem::DOUBLE if v.is_inline_f64() => o.set_raw(n, v.f64_get().to_bits()),
+        _ => return false,
+    }
+    true
 }
 
 /// Object and word of field `i` of an instance or record.

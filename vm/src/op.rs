@@ -116,7 +116,7 @@ macro_rules! for_each_op { ($m:ident) => { $m! {
     "jump if not A = B" JNEq (Use, Use, Jump) Branch Calls;
     "jump if A and B are not the same word" JNSame (Use, Use, Jump) Branch Pure;
     "jump to where case table I sends A; on if nowhere" Case (Use; Const) Case Pure;
-    "loop header: counts a step, gives way to whoever wants attention" Poll (No, No, No) Next Calls;
+    "loop back-edge: jump, counting a step and giving way to whoever wants attention" Poll (No; Jump) Jump Calls;
     "return A" Ret (Use, No, No) End Pure;
     "throw A" Throw (Use, No, No) End Throws;
     // ---- calls: aux = number of arguments
