@@ -7,7 +7,7 @@
 
 use crate::edn::Edn;
 use crate::query::QueryError;
-use crate::value::{Dict, Word};
+use crate::value::{SharedDict, Word};
 
 /// How many places a row can have in a scan: enough for `e a v t op`, and wider for collections.
 pub type Row<'a> = &'a [Word];
@@ -71,12 +71,9 @@ pub struct AttrTraits {
 
 /// Anything that can stand behind `$`.
 pub trait Source: Send + Sync {
-    /// What gives its coded words their meaning.
-    fn dict(&self) -> &dyn Dict;
-
-    /// Sources with the same identity share a dictionary, so their words compare directly. The address of the
-    /// dictionary is a good choice.
-    fn dict_id(&self) -> usize;
+    /// What gives its coded words their meaning. Sources with the same dictionary, the same by address, have words that
+    /// compare directly.
+    fn dict(&self) -> &SharedDict;
 
     /// How many columns rows have at most; a pattern with more places matches nothing.
     fn arity(&self) -> usize;

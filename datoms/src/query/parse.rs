@@ -99,12 +99,17 @@ fn sections(form: &Edn) -> Result<BTreeMap<String, Vec<Edn>>> {
                 return err(ErrorKind::ParserQuery, "Query should be a vector or a map", form);
             };
             let mut current: Option<&mut Vec<Edn>> = None;
+            let mut ordering = false;
             for item in items {
                 match (item.as_keyword(), &mut current) {
+                    (Some(k), Some(section)) if ordering && matches!(k.as_str(), "asc" | "desc") => {
+                        section.push(item.clone());
+                    }
                     (Some(k), _) => {
                         if out.contains_key(k.as_str()) {
                             return err(ErrorKind::ParserQuery, format!("Section {k} is given twice"), form);
                         }
+                        ordering = k.as_str() == "order-by";
                         current = Some(out.entry(k.as_str().to_string()).or_default());
                     }
                     (None, Some(section)) => section.push(item.clone()),
