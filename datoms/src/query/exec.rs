@@ -1022,7 +1022,7 @@ impl<'e, 's> Exec<'e, 's> {
 
     /// Runs something one level deeper; nesting is bounded because each level is a call of this engine.
     pub(super) fn deeper<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
-        const MAX_NESTING: usize = 200;
+        const MAX_NESTING: usize = 160;
         if self.depth.get() >= MAX_NESTING {
             return Err(QueryError::new(
                 ErrorKind::Limit,

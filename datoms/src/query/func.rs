@@ -154,7 +154,11 @@ fn fail<T>(message: impl Into<String>) -> Result<T> {
 pub fn builtin(name: &str) -> Option<Func> {
     let b = |f: Builtin| Some(Func::Builtin(f));
     match name.strip_prefix("clojure.core/").unwrap_or(name) {
-        "=" | "==" => Some(Func::Cmp(Cmp::Eq)),
+        "=" => Some(Func::Cmp(Cmp::Eq)),
+        "==" => b(|a| match a.iter().find(|x| !x.is_number()) {
+            Some(x) => fail(format!("== takes numbers, found {x}")),
+            None => Ok(Edn::Bool(a.windows(2).all(|w| w[0].compare_numbers(&w[1]).is_some_and(Ordering::is_eq)))),
+        }),
         "not=" | "!=" => Some(Func::Cmp(Cmp::Ne)),
         "<" => Some(Func::Cmp(Cmp::Lt)),
         "<=" => Some(Func::Cmp(Cmp::Le)),

@@ -37,7 +37,7 @@ pub fn parse_query(form: &Edn) -> Result<Query> {
         }
         Some(_) => Vec::new(),
     };
-    let clauses = parse_clauses(section("where").unwrap_or(&[]))?;
+    let clauses = parse_clauses(section("where").unwrap_or(&[]), 0)?;
     let inputs = match section("in") {
         Some(forms) => forms.iter().map(|b| parse_binding(b, true)).collect::<Result<Vec<_>>>()?,
         None if uses_default_source(&clauses) => vec![Binding::Source(Symbol::new("$"))],
@@ -333,12 +333,19 @@ pub(super) fn parse_binding(form: &Edn, input: bool) -> Result<Binding> {
 
 // ---------------------------------------------------------------- :where
 
-fn parse_clauses(forms: &[Edn]) -> Result<Vec<Clause>> {
-    forms.iter().map(parse_clause).collect()
+/// How deeply clauses may stand inside of clauses; each level is a level of every later stage.
+const MAX_CLAUSES: usize = 64;
+
+fn parse_clauses(forms: &[Edn], depth: usize) -> Result<Vec<Clause>> {
+    forms.iter().map(|f| parse_clause(f, depth)).collect()
 }
 
-fn parse_clause(form: &Edn) -> Result<Clause> {
+fn parse_clause(form: &Edn, depth: usize) -> Result<Clause> {
     let fail = |message: &str| err(ErrorKind::ParserWhere, message, form);
+    if depth > MAX_CLAUSES {
+        return fail(&format!("Clauses nested deeper than {MAX_CLAUSES}"));
+    }
+    let depth = depth + 1;
     let Some(items) = form.as_seq() else {
         return fail(
             "Cannot parse clause, expected (data-pattern | pred-expr | fn-expr | rule-expr | not-clause | not-join-clause | or-clause | or-join-clause)",
@@ -354,7 +361,7 @@ fn parse_clause(form: &Edn) -> Result<Clause> {
             if body.is_empty() {
                 return fail("Cannot parse 'not' clause, expected [ src-var? 'not' clause+ ]");
             }
-            clause(ClauseKind::Not { source: src, vars: None, clauses: parse_clauses(body)? })
+            clause(ClauseKind::Not { source: src, vars: None, clauses: parse_clauses(body, depth)? })
         }
         [head, body @ ..] if is_symbol(head, "not-join") => {
             let expected = "Cannot parse 'not-join' clause, expected [ src-var? 'not-join' [ variable+ ] clause+ ]";
@@ -365,7 +372,7 @@ fn parse_clause(form: &Edn) -> Result<Clause> {
             };
             match vars {
                 Some(vars) if !body.is_empty() => {
-                    let clauses = parse_clauses(body)?;
+                    let clauses = parse_clauses(body, depth)?;
                     clause(ClauseKind::Not { source: src, vars: Some(vars), clauses })
                 }
                 _ => fail(expected),
@@ -375,7 +382,7 @@ fn parse_clause(form: &Edn) -> Result<Clause> {
             if body.is_empty() {
                 return fail("Cannot parse 'or' clause, expected [ src-var? 'or' clause+ ]");
             }
-            clause(ClauseKind::Or { source: src, vars: None, branches: parse_branches(body)? })
+            clause(ClauseKind::Or { source: src, vars: None, branches: parse_branches(body, depth)? })
         }
         [head, body @ ..] if is_symbol(head, "or-join") => {
             let expected = "Cannot parse 'or-join' clause, expected [ src-var? 'or-join' [ variable+ ] clause+ ]";
@@ -384,7 +391,7 @@ fn parse_clause(form: &Edn) -> Result<Clause> {
                 return fail(expected);
             }
             let vars = parse_join_vars(vars.as_seq().unwrap_or(&[]), vars)?;
-            clause(ClauseKind::Or { source: src, vars: Some(vars), branches: parse_branches(body)? })
+            clause(ClauseKind::Or { source: src, vars: Some(vars), branches: parse_branches(body, depth)? })
         }
         [head, ..] if is_symbol(head, "and") => fail("'and' may stand only inside 'or' and 'or-join'"),
         [Edn::List(call), binding @ ..] if src.is_none() && binding.len() <= 1 => {
@@ -412,15 +419,15 @@ fn parse_clause(form: &Edn) -> Result<Clause> {
     }
 }
 
-fn parse_branches(forms: &[Edn]) -> Result<Vec<Vec<Clause>>> {
+fn parse_branches(forms: &[Edn], depth: usize) -> Result<Vec<Vec<Clause>>> {
     let branch = |f: &Edn| match f.as_seq() {
         Some([head, body @ ..]) if is_symbol(head, "and") => {
             if body.is_empty() {
                 return err(ErrorKind::ParserWhere, "Cannot parse 'and' clause, expected [ 'and' clause+ ]", f);
             }
-            parse_clauses(body)
+            parse_clauses(body, depth)
         }
-        _ => Ok(vec![parse_clause(f)?]),
+        _ => Ok(vec![parse_clause(f, depth)?]),
     };
     forms.iter().map(branch).collect()
 }
@@ -491,7 +498,7 @@ pub fn parse_rules(form: &Edn) -> Result<Vec<Rule>> {
         if body.is_empty() {
             return err(ErrorKind::ParserRule, "Rule branch should have clauses", item);
         }
-        let branch = Branch { vars, clauses: parse_clauses(body)? };
+        let branch = Branch { vars, clauses: parse_clauses(body, 0)? };
         match rules.iter_mut().find(|r| r.name == name) {
             None => rules.push(Rule { name, branches: vec![branch] }),
             Some(rule) => {

@@ -318,6 +318,58 @@ fn closures_go_wider_than_a_million() {
 }
 
 #[test]
+fn functions_work_on_values() {
+    let call = |form: &str| {
+        let out = q_text(&format!("[:find ?x . :in ?unused :where [{form} ?x]]"), &[Input::Value(Edn::Nil)]);
+        out.map_or_else(|e| format!("error {e}"), |o| o.to_edn().to_string())
+    };
+    for (form, value) in [
+        ("(== 1 1.0)", "true"),
+        ("(= 1 1.0)", "false"),
+        ("(+ 1 2 3.5)", "6.5"),
+        ("(- 5)", "-5"),
+        ("(/ 6 4)", "3/2"),
+        ("(+ 1/2 1/2)", "1"),
+        ("(* 1.5M 2)", "3.0M"),
+        ("(quot -7 2)", "-3"),
+        ("(rem -7 2)", "-1"),
+        ("(mod -7 2)", "1"),
+        ("(max 1 2.5)", "2.5"),
+        ("(str 1 :a \"b\" nil)", "\"1:ab\""),
+        ("(subs \"hello\" 1 3)", "\"el\""),
+        ("(count \"é😀\")", "3"),
+        ("(re-find #\"(a)(b)?\" \"xa\")", "[\"a\" \"a\" nil]"),
+        ("(re-matches #\"a|ab\" \"ab\")", "\"ab\""),
+        ("(re-seq #\"[0-9]+\" \"1 22\")", "(\"1\" \"22\")"),
+        ("(range 1 10 4)", "(1 5 9)"),
+        ("(hash-map :a 1)", "{:a 1}"),
+        ("(get {:a 1} :b 9)", "9"),
+        ("(contains? #{1 2} 2)", "true"),
+        ("(namespace :a/b)", "\"a\""),
+        ("(compare 2 1)", "1"),
+        ("(clojure.string/join \",\" [1 2])", "\"1,2\""),
+        ("(and 1 nil)", "nil"),
+        ("(or nil 2)", "2"),
+        ("(nth [7 8] 1)", "8"),
+        ("(keyword \"a\")", ":a"),
+        ("(even? 4)", "true"),
+    ] {
+        assert_eq!(call(form), value, "{form}");
+    }
+    for form in [
+        "(+ 9223372036854775807 1)",
+        "(/ 1 0)",
+        "(+ 1 \"a\")",
+        "(range 100000000)",
+        "(re-find \"(\" \"a\")",
+        "(nth [1] 5)",
+        "(inc)",
+    ] {
+        assert!(call(form).starts_with("error"), "{form}: {}", call(form));
+    }
+}
+
+#[test]
 fn limits_end_a_query() {
     let db = chain(2000);
     let p = Prepared::parse("[:find ?a ?b ?c :where [?a :to _] [?b :to _] [?c :to _]]").unwrap();
@@ -461,4 +513,33 @@ fn random_forms_never_panic() {
         }
     }
     assert!(parsed > 200 && ran > 100, "{parsed} parsed, {ran} ran");
+}
+
+/// On the small stack of a test thread: clauses in clauses and rules in rules end in an answer or an error.
+#[test]
+fn deep_nesting_never_exhausts_the_stack() {
+    let db = chain(4);
+    for depth in [10, 60, 64, 65, 1500] {
+        for open in ["(not ", "(or ", "(not-join [?e] ", "(or-join [?e] "] {
+            let clause = format!("{}[?e :to ?x]{}", open.repeat(depth), ")".repeat(depth));
+            let query = format!("[:find ?e :where [?e :to] {}]", clause.replace("?x", "_"));
+            for order in [Order::Planned, Order::Written, Order::Naive] {
+                let result = Prepared::parse(&query)
+                    .and_then(|p| p.run(&[Input::Source(&db)], &Options { order, ..Options::default() }));
+                assert_eq!(result.is_ok(), depth <= 64, "{open} {depth}: {result:?}");
+            }
+        }
+    }
+    for depth in [10, 100, 3000] {
+        let mut rules = format!("[(r{depth} ?x ?y) [?x :to ?y]]");
+        for i in 0..depth {
+            rules += &format!("[(r{i} ?x ?y) (r{} ?x ?y)]", i + 1);
+        }
+        let rules = edn(&format!("[{rules}]"));
+        let p = Prepared::parse("[:find ?y :in $ % :where (r0 1 ?y)]").unwrap();
+        match p.run(&[Input::Source(&db), Input::Value(rules)], &Options::default()) {
+            Ok(out) => assert_eq!(out.len(), 1, "{depth}"),
+            Err(e) => assert_eq!((e.kind, depth > 100), (ErrorKind::Limit, true), "{depth}: {e}"),
+        }
+    }
 }
