@@ -1064,43 +1064,44 @@ impl Vm {
             // (apply f a… seq), after Clojure code made the last argument a realised list or vector
             "yin.rt/apply" => {
                 let last = fp.get(argc - 1);
-                let tail = coll::spread(self, last, 4000)?;
+                let tail = coll::spread(self, last, usize::MAX)?;
                 self.replay.finish();
                 let f = fp.get(0);
                 let n = argc - 2 + tail.len();
-                let limit = match f.obj() {
-                    Some(o) if o.kind() == Kind::Closure => frame::proto_of(o).variadic,
-                    _ => std::ptr::null(),
-                };
-                fp.set_word(1, f.bits());
-                fp.shift(1, 0, argc - 2);
-                for (i, v) in tail.into_iter().enumerate() {
-                    fp.set(argc - 2 + i, v);
+                if n <= 250 {
+                    fp.set_word(1, f.bits());
+                    fp.shift(1, 0, argc - 2);
+                    for (i, v) in tail.into_iter().enumerate() {
+                        fp.set(argc - 2 + i, v);
+                    }
+                    return Ok(Some(n));
                 }
-                if n > 250 && !limit.is_null() {
-                    // More than a window holds: bind the fixed parameters here and hand over the rest as a list.
-                    let code = code_ref(limit);
-                    let fixed = code.n_params as usize;
-                    let rest = coll::rest_list(self, fp.slice(fixed, n - fixed));
-                    fp.set(fixed, rest);
-                    (self.code, self.fp, self.pc) = (limit, fp, Pc(code.words));
-                    return Ok(None);
-                }
-                if n > 250 {
-                    if let Some(o) = f.as_kind(Kind::PrimFn)
-                        && let Some(def) = table::get(o.aux())
-                        && def.max_args == prim::MANY
-                        && def.flags & prim::VMOP == 0
+                // More than a window holds: a function takes the rest as a list, a primitive as a slice.
+                let mut args: Vec<Value> = fp.slice(1, argc - 2).to_vec();
+                args.extend(tail);
+                match f.obj().map(|o| (o, o.kind())) {
+                    Some((o, Kind::Closure)) if !frame::proto_of(o).variadic.is_null() => {
+                        let variadic = frame::proto_of(o).variadic;
+                        let code = code_ref(variadic);
+                        let fixed = code.n_params as usize;
+                        let rest = coll::rest_list(self, &args[fixed..]);
+                        fp.set_word(1, f.bits());
+                        args[..fixed].iter().enumerate().for_each(|(i, v)| fp.set(i, *v));
+                        fp.set(fixed, rest);
+                        (self.code, self.fp, self.pc) = (variadic, fp, Pc(code.words));
+                        Ok(None)
+                    }
+                    Some((o, Kind::PrimFn))
+                        if table::get(o.aux())
+                            .is_some_and(|d| d.max_args == prim::MANY && d.flags & prim::VMOP == 0) =>
                     {
-                        let args: Vec<Value> = fp.slice(0, n).to_vec();
-                        let v = (def.run)(self, &args)?;
+                        let v = table::function(o.aux())(self, &args)?;
                         self.replay.finish();
                         self.deliver(fp, v);
-                        return Ok(None);
+                        Ok(None)
                     }
-                    return Err(self.err(ErrKind::Arity, format!("Wrong number of args ({n}) passed to a function")));
+                    _ => Err(self.arity_error(f, n)),
                 }
-                Ok(Some(n))
             }
             "yin.control/call-cc" => {
                 let f = fp.get(0);

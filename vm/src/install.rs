@@ -224,7 +224,8 @@ impl Vm {
         let sites = self.heap.alloc_raw((size_of::<crate::frame::Resume>() / 8 * d.sites.len()).max(1))
             as *mut crate::frame::Resume;
         for (i, s) in d.sites.iter().enumerate() {
-            let after = &live[s.pc as usize];
+            // Calls are one word.
+            let after = live::across_call(&live, &d.handlers, s.pc as usize - 1, s.pc as usize);
             let delta = s.window as usize + 1;
             // SAFETY: `pc` is inside the words.
             let pc = Pc(unsafe { code_ref(code).words.add(s.pc as usize) });

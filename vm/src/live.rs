@@ -92,6 +92,17 @@ pub fn analyse(s: &Stream) -> Vec<RegSet> {
     live
 }
 
+/// Registers live while the call before `after` is suspended: what is used after it, or by a handler that covers it.
+pub fn across_call(live: &[RegSet], handlers: &[Handler], call: usize, after: usize) -> RegSet {
+    let mut set = live[after].clone();
+    for h in handlers.iter().filter(|h| (h.start as usize..h.end as usize).contains(&call)) {
+        let mut at = live[h.target as usize].clone();
+        at.remove(h.dst as usize);
+        set.union(&at);
+    }
+    set
+}
+
 /// Call site of a non-tail call.
 pub fn site_of(w: Word) -> Option<usize> {
     matches!(Op::of(w), Some(Op::Call | Op::CallVar | Op::CallSelf)).then(|| op::b(w))
