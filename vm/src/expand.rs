@@ -611,6 +611,13 @@ impl Analyser<'_> {
     }
     fn unresolved(&mut self, id: u32) -> Exit {
         let text = self.vm.names.text(id).to_string();
+        if let Some((class, member)) = text.split_once('/')
+            && types::is_known_class(class)
+            && !member.is_empty()
+        {
+            let m = format!("No matching method or field {member} of class {class}");
+            return self.vm.err(ErrKind::NoMethod, m);
+        }
         let mut message = match text.split_once('/') {
             Some((ns, n)) if !ns.is_empty() && !n.is_empty() => {
                 let nsid = self.vm.names.intern(ns);
@@ -695,6 +702,15 @@ impl Analyser<'_> {
                     return self.form(expanded, tail);
                 }
             }
+        }
+        if items.len() == 1
+            && let Some(id) = self.vm.symbol_id(head)
+            && self.vm.names.ns(id).is_some_and(|n| n.rsplit('.').next().unwrap_or(n).starts_with(char::is_uppercase))
+            && let Some(o) = self.vm.resolve(id)?.and_then(|v| v.as_kind(Kind::Var))
+            && !matches!(o.get(slot::VAR_ROOT).kind(), Some(Kind::Closure | Kind::PrimFn))
+        {
+            // `(Long/MAX_VALUE)`: a constant of a class in parentheses.
+            return self.symbol(id);
         }
         let op = self.form(head, false)?;
         let mut c = vec![op];

@@ -17,6 +17,7 @@ pub mod hamt;
 pub mod num;
 pub mod print;
 pub mod sorted;
+pub mod method;
 pub mod support;
 pub mod table;
 pub mod text;

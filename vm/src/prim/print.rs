@@ -281,6 +281,14 @@ pub fn text(vm: &mut Vm, v: Value, opts: Options) -> R<String> {
                 continue;
             }
         }
+        if o.kind() == Kind::Instance
+            && let Some(m) = types::method_of(vm, v, "printed")
+        {
+            // An instance that prints as a collection gives it.
+            let shown = vm.call_out(m, &[v])?;
+            work.push(Piece::Val(shown, depth));
+            continue;
+        }
         let is_coll = coll::is_map(v) || coll::is_set(v) || coll::is_sequential(v);
         if is_coll && opts.level.is_some_and(|l| depth >= l) {
             out.push('#');

@@ -155,6 +155,10 @@ fns! {
         _ => Err(coll::type_err(vm, a[0], "not a type")),
     };
     set_cause |vm, a| match a[0].as_kind(Kind::Exception) { Some(e) => { vm.heap.write(e, slot::EX_CAUSE, a[1]); Ok(a[0]) } None => Err(coll::type_err(vm, a[0], "not an exception")) };
+    matcher_matches |vm, a| match a[0].as_kind(Kind::Matcher) {
+        Some(m) => { let g = super::text::re_matches(vm, &[m.get(0), m.get(1)])?; vm.heap.write(m, 3, g); Ok(Value::bool(!g.is_nil())) }
+        None => Err(coll::type_err(vm, a[0], "not a matcher")),
+    };
     split_path |vm, a| { let s = want_str(vm, a[0])?; let parts: Vec<String> = s.split('/').map(String::from).collect(); let v: Vec<Value> = parts.iter().map(|p| vm.str(p)).collect(); Ok(vector::of(vm, &v)) };
 }
 
@@ -185,5 +189,6 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.rt/indexed-seq?" 1 1 PURE indexed_seq_p "Is it a seq over something indexed?";
     "yin.rt/set-class!" 2 2 0 register_class "Makes a type the class of a name.";
     "yin.rt/set-cause!" 2 2 0 set_cause "Sets the cause of an exception.";
+    "yin.rt/matcher-matches" 1 1 0 matcher_matches "Does the matcher's whole string match? Its groups are kept.";
     "yin.rt/path-parts" 1 1 PURE split_path "Parts of a path between slashes.";
 };

@@ -10,6 +10,7 @@ pub const TABLES: &[&[PrimDef]] = &[
     super::types::TABLE,
     super::support::TABLE,
     super::format::TABLE,
+    super::method::TABLE,
     crate::driver::TABLE,
 ];
 

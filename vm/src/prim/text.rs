@@ -203,7 +203,7 @@ fn matcher_find(vm: &mut Vm, m: Obj) -> R {
         Err(_) => Err(too_hard(vm)),
     }
 }
-fn re_matches(vm: &mut Vm, a: &[Value]) -> R {
+pub(super) fn re_matches(vm: &mut Vm, a: &[Value]) -> R {
     let re = compiled(vm, a[0])?;
     let s = want_str(vm, a[1])?;
     // The whole text must match: try the pattern anchored at both ends.
