@@ -438,6 +438,14 @@ impl<'e, 's> Exec<'e, 's> {
         let mut rows: Vec<u32> = Vec::with_capacity(n);
         let es = column_of(&batch, e);
         if let Slot::Free(v) = v {
+            if !many
+                && let (Col::Ents(es), Some(first)) = (es, dense_from(column.e))
+                && let Some(out) = es.iter().map(|e| column.v.get(e.wrapping_sub(first) as usize).copied()).collect()
+            {
+                // Every entity has its value, found by position: the batch stays as it is.
+                let out: Vec<Word> = out;
+                return Ok(self.extend(batch, None, vec![(v, Col::Words(out.into()))], n, live));
+            }
             let mut out: Vec<Word> = Vec::with_capacity(n);
             let mut paid = 0;
             let mut over = Ok(());
@@ -1076,15 +1084,23 @@ fn agrees(terms: &[Term], row: &[Word], bound: &[Option<Word>]) -> bool {
     })
 }
 
+/// The first entity of a column of one-valued facts whose entities follow each other without a gap.
+fn dense_from(sorted: &[u32]) -> Option<u32> {
+    let (first, last) = (sorted.first()?, sorted.last()?);
+    ((last - first) as usize + 1 == sorted.len()).then_some(*first)
+}
+
 /// Calls `f` with each row that has facts and where they are in a sorted column; stops when it says so.
 fn each_entity(es: &Col, n: usize, sorted: &[u32], many: bool, mut f: impl FnMut(u32, std::ops::Range<usize>) -> bool) {
-    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return };
     let len = sorted.len();
-    if !many && (last - first) as usize + 1 == len {
+    if len == 0 {
+        return;
+    }
+    if let (false, Some(first)) = (many, dense_from(sorted)) {
         // Dense: the position is the entity.
         for i in 0..n {
             if let Some(e) = es.entity(i)
-                && let at = e.wrapping_sub(*first) as usize
+                && let at = e.wrapping_sub(first) as usize
                 && at < len
                 && !f(i as u32, at..at + 1)
             {

@@ -642,14 +642,21 @@ fn group(elems: &[FindElem], batch: &Batch, variable: &dyn Fn(&Symbol) -> usize)
     }
     g.of.reserve(batch.n);
     if let [key] = keys[..] {
+        // A small table in front: groups are few more often than not.
+        let mut recent = [(Word::NIL, u32::MAX); 64];
         let mut seen: FxHashMap<Word, u32> = FxHashMap::default();
         for i in 0..batch.n {
-            let next = g.firsts.len() as u32;
-            let id = *seen.entry(key.get(i)).or_insert(next);
-            if id == next {
-                g.firsts.push(i as u32);
+            let w = key.get(i);
+            let slot = &mut recent[(w.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize];
+            if slot.1 == u32::MAX || slot.0 != w {
+                let next = g.firsts.len() as u32;
+                let id = *seen.entry(w).or_insert(next);
+                if id == next {
+                    g.firsts.push(i as u32);
+                }
+                *slot = (w, id);
             }
-            g.of.push(id);
+            g.of.push(slot.1);
         }
         return g;
     }
