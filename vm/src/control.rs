@@ -86,7 +86,10 @@ impl Vm {
         let at = c.index(pc.0);
         let live = live::at(c, at);
         let delta = c.frame_words();
-        let r = self.make_record(code, pc, delta, 0, flag::DISCARD, |i| i == 1 || live.contains(i - 2));
+        // The callee's slot is live throughout or not at all: calls before this point did not keep it otherwise.
+        let uses_self = live::uses_self(c.words());
+        let is_live = |i: usize| if i == 1 { uses_self } else { live.contains(i - 2) };
+        let r = self.make_record(code, pc, delta, 0, flag::DISCARD, is_live);
         self.resume_points.insert(pc.0 as usize, r);
         r
     }

@@ -220,7 +220,7 @@ impl Vm {
         self.codes.push(code);
         // Constants may be young: they are roots until they have aged.
         self.young_codes.push(code);
-        let uses_self = d.words.iter().any(|w| matches!(Op::of(*w), Some(Op::Myself | Op::Capture | Op::CallSelf)));
+        let uses_self = live::uses_self(&d.words);
         let sites = self.heap.alloc_raw((size_of::<crate::frame::Resume>() / 8 * d.sites.len()).max(1))
             as *mut crate::frame::Resume;
         for (i, s) in d.sites.iter().enumerate() {

@@ -103,6 +103,18 @@ pub fn across_call(live: &[RegSet], handlers: &[Handler], call: usize, after: us
     set
 }
 
+/// Does the code read its own closure? If not, that slot of its frames is dead.
+pub fn uses_self(words: &[Word]) -> bool {
+    let mut pc = 0;
+    while pc < words.len() {
+        if matches!(Op::of(words[pc]), Some(Op::Myself | Op::Capture | Op::CallSelf)) {
+            return true;
+        }
+        pc += op::len(words[pc]);
+    }
+    false
+}
+
 /// Call site of a non-tail call.
 pub fn site_of(w: Word) -> Option<usize> {
     matches!(Op::of(w), Some(Op::Call | Op::CallVar | Op::CallSelf)).then(|| op::b(w))

@@ -106,7 +106,9 @@ fn text_method(vm: &mut Vm, v: Value, name: &str, a: &[Value]) -> R<Option<Value
 /// `(yin.rt/invoke-method target 'name args…)`; a name that starts with `-` is a field.
 fn invoke_method(vm: &mut Vm, a: &[Value]) -> R {
     let target = a[0];
-    let Some(id) = vm.symbol_id(a[1]) else { return Err(coll::type_err(vm, a[1], "a method is named by a symbol, not")) };
+    let Some(id) = vm.symbol_id(a[1]) else {
+        return Err(coll::type_err(vm, a[1], "a method is named by a symbol, not"));
+    };
     let name = vm.names.text(id).to_string();
     let bare = name.strip_prefix('-').unwrap_or(&name);
     if let Some(o) = target.obj().filter(|o| matches!(o.kind(), Kind::Instance | Kind::Record)) {
