@@ -572,9 +572,17 @@ impl<'e, 's> Exec<'e, 's> {
             }
         };
         if n * 4 < column.len() {
-            let mut paid = 0;
+            // Values that come in order are found by walking along.
+            let in_order = (1..n).all(|i| vs.get(i - 1) <= vs.get(i));
+            let (mut paid, mut at) = (0, 0);
             for i in 0..n {
-                let range = value_range(column.v, p, vs.get(i));
+                let w = vs.get(i);
+                let range = if in_order {
+                    at += gallop_by(p.len() - at, |k| column.v[p[at + k] as usize] < w);
+                    at..at + gallop_by(p.len() - at, |k| column.v[p[at + k] as usize] == w)
+                } else {
+                    value_range(column.v, p, w)
+                };
                 paid += range.len();
                 if paid > 65_536 {
                     self.env.budget.pay(paid)?;
@@ -1131,12 +1139,27 @@ fn each_entity(es: &Col, n: usize, sorted: &[u32], many: bool, mut f: impl FnMut
 
 /// The first position whose element is not below `x`, by steps that double.
 fn gallop<T: Ord>(sorted: &[T], x: &T) -> usize {
-    let mut high = 1;
-    while high < sorted.len() && sorted[high] < *x {
-        high *= 2;
+    gallop_by(sorted.len(), |i| sorted[i] < *x)
+}
+
+/// The first of `n` positions that is not `before`, which holds up to some position and not from there on.
+fn gallop_by(n: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (0, 1);
+    while low + step <= n && before(low + step - 1) {
+        low += step;
+        step *= 2;
     }
-    let low = high / 2;
-    low + sorted[low..sorted.len().min(high + 1)].partition_point(|y| y < x)
+    // What is searched for lies in `low..low + step`.
+    let mut high = (low + step).min(n + 1) - 1;
+    while low < high {
+        let mid = low + (high - low) / 2;
+        if before(mid) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    low
 }
 
 /// The written form of a binding, as far as it is known here.
