@@ -705,6 +705,15 @@ impl Analyser<'_> {
         }
         if items.len() == 1
             && let Some(id) = self.vm.symbol_id(head)
+            && (self.vm.names.ns(id).is_some() || self.lookup(id).is_none())
+            && let Some(o) = self.vm.resolve(id)?.and_then(|v| v.as_kind(Kind::Var))
+            && o.get(slot::VAR_ROOT).is_kind(Kind::ProtocolFn)
+        {
+            let t = self.vm.names.text(id).to_string();
+            return self.syntax(format!("No single method: {t} of a protocol takes 0 arguments"));
+        }
+        if items.len() == 1
+            && let Some(id) = self.vm.symbol_id(head)
             && self.vm.names.ns(id).is_some_and(|n| n.rsplit('.').next().unwrap_or(n).starts_with(char::is_uppercase))
             && let Some(o) = self.vm.resolve(id)?.and_then(|v| v.as_kind(Kind::Var))
             && !matches!(o.get(slot::VAR_ROOT).kind(), Some(Kind::Closure | Kind::PrimFn))

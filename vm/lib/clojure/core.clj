@@ -848,7 +848,7 @@
       `(let [~(nth bindings 0) ~(nth bindings 1)]
          (try
            (with-open ~(subvec bindings 2) ~@body)
-           (finally (. ~(nth bindings 0) close))))
+           (finally (. ~(nth bindings 0) ~'close))))
       (yin.rt/raise :syntax "with-open only allows Symbols in bindings"))))
 
 (defmacro with-out-str
@@ -871,7 +871,7 @@
   [expr]
   `(let [start# (System/nanoTime)
          value# ~expr]
-     (prn (str "Elapsed time: " (/ (double (- (System/nanoTime) start#)) 1000000.0) " msecs"))
+     (prn (str "Elapsed time: " (/ (double (quot (- (System/nanoTime) start#) 1000)) 1000.0) " msecs"))
      value#))
 
 (defmacro locking "Evaluates body; programs run on one thread, so nothing is locked." [x & body]

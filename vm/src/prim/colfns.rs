@@ -264,6 +264,10 @@ fns! {
     };
     lazy_seq |vm, a| Ok(vm.alloc(Kind::LazySeq, &[a[0], Value::NIL, Value::NIL]));
     realized |vm, a| match a[0].obj() {
+        Some(o) if o.kind() == Kind::Instance && coll::method_of(vm, a[0], "isRealized").is_some() => {
+            let m = coll::method_of(vm, a[0], "isRealized").unwrap_or(Value::NIL);
+            vm.call_out(m, &[a[0]])
+        }
         Some(o) if matches!(o.kind(), Kind::LazySeq | Kind::Delay) => Ok(Value::bool(o.get(0).is_nil())),
         Some(o) if o.kind() == Kind::Promise => Ok(Value::bool(o.get(0) != Value::ABSENT)),
         _ => Err(coll::type_err(vm, a[0], "realized? not supported on this type")),

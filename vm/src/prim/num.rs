@@ -156,13 +156,30 @@ fn want(vm: &mut Vm, v: Value) -> R<Num> {
     }
 }
 fn ratio_f64(n: &BigInt, d: &BigInt) -> f64 {
-    match (n.to_f64(), d.to_f64()) {
-        (Some(x), Some(y)) if x.is_finite() && y.is_finite() && y != 0.0 => x / y,
-        _ => {
-            let shift = d.bits().max(n.bits()).saturating_sub(1000);
-            (n >> shift).to_f64().unwrap_or(0.0) / (d >> shift).to_f64().unwrap_or(1.0)
+    // As the JVM has it: a decimal of 16 digits (ties to even), read back.
+    let digits = |x: &BigInt| x.magnitude().to_string().len() as i64;
+    let mut scale = 17 + digits(d) - digits(n);
+    let mut q;
+    loop {
+        let (num, den) = if scale >= 0 {
+            (n.magnitude() * num_bigint::BigUint::from(10u8).pow(scale as u32), d.magnitude().clone())
+        } else {
+            (n.magnitude().clone(), d.magnitude() * num_bigint::BigUint::from(10u8).pow((-scale) as u32))
+        };
+        let (whole, rest) = num.div_rem(&den);
+        if whole.to_string().len() > 16 {
+            scale -= whole.to_string().len() as i64 - 16;
+            continue;
         }
+        q = whole;
+        let twice = rest << 1u8;
+        if twice > den || (twice == den && (&q % 2u8).is_one()) {
+            q += 1u8;
+        }
+        break;
     }
+    let x: f64 = format!("{q}e{}", -scale).parse().unwrap_or(f64::NAN);
+    if n.sign() == num_bigint::Sign::Minus { -x } else { x }
 }
 pub fn to_f64(n: &Num) -> f64 {
     match n {
@@ -846,7 +863,7 @@ macro_rules! math {
     )*};
 }
 math! {
-    m_sqrt |x| x.sqrt(); m_cbrt |x| x.cbrt(); m_pow |x, y| if (x.abs() == 1.0 && y.is_infinite()) || y.is_nan() { f64::NAN } else { x.powf(y) }; m_exp |x| x.exp(); m_log |x| x.ln(); m_log10 |x| x.log10();
+    m_sqrt |x| x.sqrt(); m_cbrt |x| { let r = x.cbrt(); let k = r.round(); if k * k * k == x { k } else { r } }; m_pow |x, y| if (x.abs() == 1.0 && y.is_infinite()) || y.is_nan() { f64::NAN } else { x.powf(y) }; m_exp |x| x.exp(); m_log |x| x.ln(); m_log10 |x| x.log10();
     m_sin |x| x.sin(); m_cos |x| x.cos(); m_tan |x| x.tan(); m_asin |x| x.asin(); m_acos |x| x.acos();
     m_atan |x| x.atan(); m_atan2 |x, y| x.atan2(y); m_floor |x| x.floor(); m_ceil |x| x.ceil();
     m_rint |x| x.round_ties_even(); m_hypot |x, y| x.hypot(y); m_signum |x| if x == 0.0 || x.is_nan() { x } else { x.signum() };

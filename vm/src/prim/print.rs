@@ -47,6 +47,10 @@ pub fn double_text(x: f64) -> String {
         // Java prints at least two digits.
         return if x > 0.0 { "4.9E-324".into() } else { "-4.9E-324".into() };
     }
+    if x.abs() == 5e-324 {
+        // Java shows two digits at least.
+        return if x < 0.0 { "-4.9E-324" } else { "4.9E-324" }.into();
+    }
     let s = format!("{x:e}");
     let (mantissa, exp) = s.split_once('e').expect("exponent form");
     let exp: i32 = exp.parse().expect("an exponent");

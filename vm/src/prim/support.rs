@@ -159,6 +159,7 @@ fns! {
         Some(m) => { let g = super::text::re_matches(vm, &[m.get(0), m.get(1)])?; vm.heap.write(m, 3, g); Ok(Value::bool(!g.is_nil())) }
         None => Err(coll::type_err(vm, a[0], "not a matcher")),
     };
+    library_p |vm, a| { let n = vm.symbol_id(a[0]).map_or("", |id| vm.names.text(id)); Ok(Value::bool(crate::driver::LIBRARY.iter().any(|l| l.0 == n))) };
     split_path |vm, a| { let s = want_str(vm, a[0])?; let parts: Vec<String> = s.split('/').map(String::from).collect(); let v: Vec<Value> = parts.iter().map(|p| vm.str(p)).collect(); Ok(vector::of(vm, &v)) };
 }
 
@@ -190,5 +191,6 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.rt/set-class!" 2 2 0 register_class "Makes a type the class of a name.";
     "yin.rt/set-cause!" 2 2 0 set_cause "Sets the cause of an exception.";
     "yin.rt/matcher-matches" 1 1 0 matcher_matches "Does the matcher's whole string match? Its groups are kept.";
+    "yin.rt/library?" 1 1 PURE library_p "Does a namespace come with the machine?";
     "yin.rt/path-parts" 1 1 PURE split_path "Parts of a path between slashes.";
 };

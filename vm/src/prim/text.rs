@@ -501,6 +501,9 @@ fn case_map(vm: &mut Vm, v: Value, f: fn(&str) -> String) -> R {
     if v.is_nil() {
         return Err(coll::type_err(vm, v, "a string is needed, not"));
     }
+    if v.is_nil() {
+        return Err(coll::type_err(vm, v, "a string is needed, not"));
+    }
     let s = print::str_of(vm, v)?;
     let r = f(&s);
     Ok(vm.str(&r))
@@ -777,14 +780,9 @@ pub const TABLE: &[PrimDef] = rows! {
     "clojure.core/parse-boolean" 1 1 PURE parse_boolean "The boolean a text spells, or nil.";
     "clojure.core/parse-uuid" 1 1 PURE parse_uuid_p "The UUID a text spells, or nil.";
     "Long/parseLong" 1 2 PURE int_of "The long a text spells.";
-    "Long/valueOf" 1 1 PURE int_of "The long a text spells.";
-    "Integer/parseInt" 1 2 PURE int_of "The integer a text spells.";
-    "Integer/valueOf" 1 1 PURE int_of "The integer a text spells.";
     "Double/parseDouble" 1 1 PURE dbl_of "The double a text spells.";
-    "Double/valueOf" 1 1 PURE dbl_of "The double a text spells.";
     "Float/parseFloat" 1 1 PURE dbl_of "The float a text spells.";
-    "Long/toString" 2 2 PURE radix_text "Text of a long in a radix.";
-    "Integer/toString" 2 2 PURE radix_text "Text of an integer in a radix.";
+    "yin.rt/radix-text" 2 2 PURE radix_text "Text of a long in a radix.";
     "yin.rt/bits-text" 2 2 PURE bits_text "Text of a long's bits.";
     "clojure.core/random-uuid" 0 0 0 random_uuid "A random UUID.";
     "clojure.core/uuid?" 1 1 PURE uuid_p "Is it a UUID?";
@@ -808,5 +806,5 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.rt/file-op" 2 3 0 file_op "Deletes or makes files.";
     "yin.rt/list-dir" 1 1 0 list_dir "Names in a directory.";
     "yin.rt/read-line" 0 0 0 read_line "A line of standard input.";
-    "Thread/sleep" 1 1 0 sleep "Waits some milliseconds.";
+    "yin.rt/sleep" 1 1 0 sleep "Waits some milliseconds.";
 };

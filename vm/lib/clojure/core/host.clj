@@ -10,7 +10,7 @@
 
 ;; ---- mutable collections: a cell with a persistent one
 
-(deftype MutableList [cell]
+(deftype ^{:class java.util.ArrayList} MutableList [cell]
   java.util.List
   java.util.Deque
   java.util.Collection
@@ -54,7 +54,7 @@
   (removeFirst [_] (let [v (yin.rt/deref cell)] (yin.rt/reset cell (subvec v 1)) (nth v 0)))
   (removeLast [_] (let [v (yin.rt/deref cell)] (yin.rt/reset cell (pop v)) (peek v))))
 
-(deftype MutableMap [cell]
+(deftype ^{:class java.util.HashMap} MutableMap [cell]
   java.util.Map
   clojure.lang.Seqable
   clojure.lang.ILookup
@@ -80,7 +80,7 @@
   (values [_] (or (vals (yin.rt/deref cell)) ()))
   (entrySet [_] (set (seq (yin.rt/deref cell)))))
 
-(deftype MutableSet [cell]
+(deftype ^{:class java.util.HashSet} MutableSet [cell]
   java.util.Set
   clojure.lang.Seqable
   (printed [_] (yin.rt/deref cell))
@@ -130,7 +130,7 @@
         (= \/ (. a charAt (dec (count a)))) (str a b)
         :else (str a "/" b)))
 
-(deftype File [path]
+(deftype ^{:class java.io.File} File [path]
   java.lang.Comparable
   (toString [_] path)
   (equals [_ other] (and (instance? File other) (= path (. other getPath))))
@@ -165,7 +165,7 @@
   (toPath [this] this))
 (yin.rt/set-class! File 'java.io.File)
 
-(deftype FileWriter [buffer path appends]
+(deftype ^{:class java.io.FileWriter} FileWriter [buffer path appends]
   java.io.Writer
   (write [this x] (yin.rt/write buffer (if (number? x) (yin.rt/code-text x) (str x))) this)
   (append [this x] (yin.rt/write buffer (str x)) this)
@@ -561,7 +561,7 @@
     (merge common
       {'MAX_VALUE 9223372036854775807 'MIN_VALUE -9223372036854775808 'SIZE 64 'BYTES 8
        'valueOf (fn ([x] (if (string? x) (Long/parseLong x) (long x))) ([s r] (Long/parseLong s r)))
-       'toString (let [radix-text Long/toString] (fn ([n] (str n)) ([n r] (radix-text n r))))
+       'toString (fn ([n] (str n)) ([n r] (yin.rt/radix-text n r)))
        'toBinaryString (fn [n] (yin.rt/bits-text n 2)) 'toHexString (fn [n] (yin.rt/bits-text n 16))
        'toOctalString (fn [n] (yin.rt/bits-text n 8))
        'bitCount bit-count
@@ -576,7 +576,7 @@
       {'MAX_VALUE 2147483647 'MIN_VALUE -2147483648 'SIZE 32 'BYTES 4
        'parseInt parse-int
        'valueOf (fn ([x] (if (string? x) (parse-int x) (int x))) ([s r] (parse-int s r)))
-       'toString (let [radix-text Integer/toString] (fn ([n] (str n)) ([n r] (radix-text n r))))
+       'toString (fn ([n] (str n)) ([n r] (yin.rt/radix-text n r)))
        'toBinaryString (fn [n] (int-text n 2)) 'toHexString (fn [n] (int-text n 16)) 'toOctalString (fn [n] (int-text n 8))
        'bitCount (fn [n] (bit-count (bit-and n 4294967295)))
        'numberOfLeadingZeros (fn [n] (leading-zeros n 32)) 'numberOfTrailingZeros (fn [n] (trailing-zeros n 32))})))
@@ -610,7 +610,8 @@
    'identityHashCode (fn [x] (hash x))
    'out 1 'err 2
    'arraycopy (fn [from i to j n] (dotimes [k n] (aset to (+ j k) (aget from (+ i k)))))})
-(statics 'Thread {'currentThread (fn [] nil) 'yield (fn [] nil) 'interrupted (fn [] false)})
+(statics 'Thread {'sleep (fn ([ms] (-sleep ms)) ([ms _nanos] (-sleep ms)))
+                  'currentThread (fn [] nil) 'yield (fn [] nil) 'interrupted (fn [] false)})
 (statics 'UUID {'randomUUID random-uuid 'fromString (fn [s] (or (parse-uuid s) (yin.rt/raise :argument (str "Invalid UUID string: " s))))})
 (statics 'MapEntry {'create yin.rt/map-entry})
 (statics 'PersistentQueue {'EMPTY (yin.rt/queue)})

@@ -46,6 +46,9 @@
           (yin.rt/raise :unbound (str sym " does not exist in " (ns-name ns)))))))
 
 (defn refer "Maps the public vars of a namespace here. Filters: :only, :exclude, :rename." [ns-sym & filters]
+  (when-not (find-ns ns-sym)
+    ;; A library that comes with the machine is there, loaded or not.
+    (when (yin.rt/library? ns-sym) (yin.rt/load-ns ns-sym)))
   (let [ns (the-ns ns-sym)
         {:keys [only exclude rename]} (apply hash-map filters)
         excluded (set exclude)]

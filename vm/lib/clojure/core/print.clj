@@ -159,7 +159,7 @@
 
 ;; ---- reading
 
-(deftype TextReader [text ^:unsynchronized-mutable at]
+(deftype ^{:class java.io.BufferedReader} TextReader [text ^:unsynchronized-mutable at]
   java.io.Reader
   (read [_]
     (if (< at (count text))

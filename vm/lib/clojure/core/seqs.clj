@@ -1030,6 +1030,19 @@
                            (when (some? k) (go k))))))))]
     (go initk)))
 
+(defn halt-when "A transducer that ends the whole reduction when pred holds of an input: the result is that input, or
+  (retf completed-result input)."
+  ([pred] (halt-when pred nil))
+  ([pred retf]
+   (fn [rf]
+     (fn
+       ([] (rf))
+       ([acc] (if (and (map? acc) (contains? acc ::halt)) (::halt acc) (rf acc)))
+       ([acc x]
+        (if (pred x)
+          (reduced {::halt (if retf (retf (rf acc) x) x)})
+          (rf acc x)))))))
+
 ;; ---- numbers and small things
 
 (defn nat-int? "Is it a long, 0 or more?" [x] (and (int? x) (not (neg? x))))

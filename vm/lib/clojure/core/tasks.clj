@@ -37,6 +37,8 @@
                (yin.rt/reset resumed true)
                (enqueue (fn [] (-run-task (fn [] (k v))))))))))))
 
+(defn -soon "Calls thunk when something next waits." [thunk] (enqueue thunk))
+
 (defn- wake-sleepers []
   (let [now (System/nanoTime)]
     (loop []
@@ -62,8 +64,8 @@
   []
   (if-let [e (first (yin.rt/deref sleepers))]
     (let [ms (quot (- (nth (key e) 0) (System/nanoTime)) 1000000)]
-      (when (pos? ms) (Thread/sleep ms))
-      (when (< ms 1) (Thread/sleep 0))
+      (when (pos? ms) (yin.rt/sleep ms))
+      (when (< ms 1) (yin.rt/sleep 0))
       true)
     false))
 

@@ -368,7 +368,11 @@
   (loop [more (seq specs)]
     (if (keyword? (first more)) (recur (nnext more)) more)))
 
-(defn- class-symbol [name] (symbol (str (ns-name *ns*) "." name)))
+(defn- class-symbol
+  "Name of the class of a type: of its namespace, or as its metadata says."
+  [name]
+  (or (:class (meta name))
+      (symbol (str (ns-name *ns*) "." name))))
 
 (defmacro deftype
   "Defines a type with fields and methods; (Name. fields…) and ->Name make instances."
