@@ -1,0 +1,77 @@
+//! Runs the files under `tests/lang`: each must give the value its last line states (`;; => value`), plainly and in every
+//! stress mode.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const MODES: &[&str] = &["", "gc", "park", "gc=3,park=2", "gc,park"];
+
+fn eval(source: &str, zeal: &str) -> (bool, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_yin"))
+        .args(["eval", "-"])
+        .env("YIN_ZEAL", zeal)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    child.stdin.take().expect("piped").write_all(source.as_bytes()).expect("it reads");
+    let out = child.wait_with_output().expect("it ends");
+    let text = |b: Vec<u8>| String::from_utf8_lossy(&b).trim_end().to_string();
+    (out.status.success(), text(out.stdout), text(out.stderr))
+}
+
+#[test]
+fn files_give_their_answers_in_every_mode() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lang");
+    let mut files: Vec<_> = std::fs::read_dir(dir).expect("tests/lang").flatten().map(|e| e.path()).collect();
+    files.sort();
+    assert!(files.len() > 5, "the test files are there");
+    let mut wrong = Vec::new();
+    for f in &files {
+        let source = std::fs::read_to_string(f).expect("readable");
+        let expected = source.lines().rev().find_map(|l| l.strip_prefix(";; => ")).expect("an answer at the end");
+        for mode in MODES {
+            let (ok, out, err) = eval(&source, mode);
+            // Errors are expected as `error[kind]`.
+            let got =
+                if ok { out } else { err.lines().next().unwrap_or("").split(':').next().unwrap_or("").to_string() };
+            if got != expected {
+                wrong.push(format!("{} [{mode}]: expected {expected}, got {got} {err}", f.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn limits_are_real() {
+    let run = |args: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_yin")).args(args).output().expect("it runs");
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).to_string())
+    };
+    let (code, err) = run(&["--fuel", "10000", "eval", "(loop [] (recur))"]);
+    assert_eq!(code, Some(3), "{err}");
+    let (code, err) = run(&["--mem", "64M", "eval", "(loop [v []] (recur (conj v (str v))))"]);
+    assert_eq!(code, Some(3), "{err}");
+    let (code, err) = run(&["--mem", "256M", "eval", "(defn f [n] (inc (f n))) (f 1)"]);
+    assert_eq!(code, Some(3), "{err}");
+    let (code, err) = run(&["eval", "(inc"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("error[read]"), "{err}");
+}
+
+#[test]
+fn steps_are_exact() {
+    let steps = || {
+        let out = Command::new(env!("CARGO_BIN_EXE_yin"))
+            .args(["--stats", "eval", "(reduce + (map inc (filter odd? (range 10000))))"])
+            .output()
+            .expect("it runs");
+        let err = String::from_utf8_lossy(&out.stderr).to_string();
+        err.lines().find(|l| l.starts_with("steps")).expect("steps are counted").to_string()
+    };
+    let first = steps();
+    (0..4).for_each(|_| assert_eq!(steps(), first));
+}

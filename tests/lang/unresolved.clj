@@ -1,0 +1,2 @@
+(defn f [] (undefined-thing 1))
+;; => error[unbound]
