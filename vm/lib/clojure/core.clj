@@ -98,18 +98,20 @@
                            nil)))))]
        (join (concat a b) more)))))
 
+(def ^{:private true} spread
+  ;; Arguments of which the last is a seq of more.
+  (fn* spread [xs]
+    (if (next xs)
+      (cons (first xs) (spread (next xs)))
+      (seq (first xs)))))
+
 (def list*
   (fn* list*
     ([args] (seq args))
     ([a args] (cons a args))
     ([a b args] (cons a (cons b args)))
     ([a b c args] (cons a (cons b (cons c args))))
-    ([a b c d & more]
-     (let* [spread (fn* spread [xs]
-                     (if (next xs)
-                       (cons (first xs) (spread (next xs)))
-                       (seq (first xs))))]
-       (cons a (cons b (cons c (cons d (spread more)))))))))
+    ([a b c d & more] (cons a (cons b (cons c (cons d (spread more))))))))
 
 (def ^{:arglists '([f args] [f x args] [f x y args] [f x y z args] [f a b c d & args])} apply
   (fn* apply
@@ -118,7 +120,7 @@
     ([f a b args] (yin.rt/apply f a b (spreadable args)))
     ([f a b c args] (yin.rt/apply f a b c (spreadable args)))
     ([f a b c d & more]
-     (let* [args (list* a b c d more)]
+     (let* [args (cons a (cons b (cons c (cons d (spread more)))))]
        (yin.rt/apply f (spreadable args))))))
 
 ;; ---- defn
