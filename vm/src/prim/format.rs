@@ -4,7 +4,7 @@ use super::num::{self, Num};
 use super::text::want_str;
 use super::{MANY, PrimDef, R, coll, prim, print};
 use crate::layout::Kind;
-use crate::machine::{ErrKind, Exit, Vm};
+use crate::machine::{Exit, Vm};
 use crate::value::Value;
 use num_bigint::{BigInt, Sign};
 use num_traits::{Signed, ToPrimitive};
