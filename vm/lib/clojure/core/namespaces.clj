@@ -213,7 +213,6 @@
     (if (symbol? s) (symbol t) t)))
 (defn namespace-munge "A namespace name as file names spell it." [ns] (yin.rt/replace (str ns) "-" "_" false))
 
-(defn inst-ms* "Milliseconds of an instant." [inst] (inst-ms inst))
 (defn reader-conditional "A reader conditional as data." [form splicing?]
   {:form form :splicing? splicing?})
 (defn reader-conditional? "Is it a reader conditional? They are resolved while reading." [_x] false)
@@ -242,3 +241,73 @@
 (defn set-break-handler! "Nothing." ([] nil) ([_f] nil))
 (def unquote)
 (def unquote-splicing)
+
+(defn chunk-next "The seq behind the chunk in front, or nil." [s] (seq (chunk-rest s)))
+(defn replicate "x, n times." [n x] (take n (repeat x)))
+(defn -reset-methods "Nothing: methods are looked up by version." [_protocol] nil)
+(defn find-protocol-method "The method of a protocol for x, or nil." [protocol methodk x]
+  (get (find-protocol-impl protocol x) methodk))
+(defn StackTraceElement->vec "A frame as a vector." [frame] [frame])
+(defn set-agent-send-executor! "Nothing: there are no threads." [_executor] nil)
+(defn set-agent-send-off-executor! "Nothing: there are no threads." [_executor] nil)
+(def ^:dynamic *compiler-options* "Not used." nil)
+(defmacro with-loading-context "Evaluates body." [& body] `(do ~@body))
+(defmacro definline "Defines a function." [name & decl] `(defn ~name ~@(map (fn [x] x) decl)))
+(defprotocol Inst "Moments in time." (inst-ms* [inst] "Milliseconds since the epoch."))
+(extend-protocol Inst Object (inst-ms* [inst] (inst-ms inst)))
+(defn vector-of "A vector of elements of a primitive type." [t & xs]
+  (let [f (get {:int int :long long :float float :double double :byte byte :short short :char char :boolean boolean} t)]
+    (when-not f (throw (IllegalArgumentException. (str "Unrecognized type " t))))
+    (mapv f xs)))
+
+;; ---- structs: maps with keys given beforehand
+
+(defn create-struct "The keys of structs." [& ks] {::keys (vec ks)})
+(defmacro defstruct "Defines the keys of structs." [name & ks] `(def ~name (create-struct ~@ks)))
+(defn struct "A map of a struct's keys to vals." [s & vals]
+  (let [ks (::keys s)]
+    (when (> (count vals) (count ks))
+      (throw (IllegalArgumentException. "Too many arguments to struct constructor")))
+    (apply array-map (interleave ks (concat vals (repeat (- (count ks) (count vals)) nil))))))
+(defn struct-map "A map of a struct's keys, with the values that are given." [s & inits]
+  (let [base (apply array-map (interleave (::keys s) (repeat nil)))]
+    (apply assoc base inits)))
+(defn accessor "A function that gets a key of a struct." [s k]
+  (when-not (some (fn [x] (= x k)) (::keys s))
+    (throw (IllegalArgumentException. "Not a key of struct")))
+  (fn [m] (get m k)))
+
+;; ---- parameters of primitives, for documentation
+
+(run! (fn [[sym arglists]]
+        (let [v (find-var (symbol "clojure.core" (name sym)))]
+          (when (and v (nil? (:arglists (meta v))))
+            (alter-meta! v assoc :arglists arglists :name sym :ns (find-ns 'clojure.core)))))
+      (partition 2
+        '[first ([coll]) rest ([coll]) next ([coll]) seq ([coll]) cons ([x seq]) count ([coll])
+          nth ([coll index] [coll index not-found]) get ([map key] [map key not-found]) contains? ([coll key]) find ([map key])
+          assoc ([map key val] [map key val & kvs]) dissoc ([map] [map key] [map key & ks])
+          conj ([] [coll] [coll x] [coll x & xs]) disj ([set] [set key] [set key & ks])
+          = ([x] [x y] [x y & more]) not= ([x] [x y] [x y & more]) identical? ([x y]) hash ([x]) compare ([x y]) not ([x])
+          nil? ([x]) some? ([x]) true? ([x]) false? ([x]) boolean ([x]) boolean? ([x])
+          vector ([] [a] [a b] [a b c] [a b c d] [a b c d e] [a b c d e f] [a b c d e f & args]) list ([& items])
+          hash-map ([] [& keyvals]) array-map ([] [& keyvals]) hash-set ([] [& keys])
+          peek ([coll]) pop ([coll]) empty ([coll]) keys ([map]) vals ([map]) key ([e]) val ([e])
+          subvec ([v start] [v start end]) sorted-map ([& keyvals]) sorted-map-by ([comparator & keyvals])
+          sorted-set ([& keys]) sorted-set-by ([comparator & keys]) rseq ([rev]) realized? ([x])
+          transient ([coll]) persistent! ([coll]) conj! ([] [coll] [coll x]) assoc! ([coll key val] [coll key val & kvs])
+          dissoc! ([map key] [map key & ks]) disj! ([set] [set key] [set key & ks]) pop! ([coll])
+          vector? ([x]) map? ([x]) set? ([x]) list? ([x]) seq? ([x]) coll? ([x]) sequential? ([coll]) associative? ([coll])
+          sorted? ([coll]) counted? ([coll]) reversible? ([coll]) fn? ([x]) ifn? ([x])
+          volatile! ([val]) vreset! ([vol newval]) reduced ([x]) reduced? ([x]) unreduced ([x])
+          + ([] [x] [x y] [x y & more]) - ([x] [x y] [x y & more]) * ([] [x] [x y] [x y & more]) / ([x] [x y] [x y & more])
+          inc ([x]) dec ([x]) < ([x] [x y] [x y & more]) <= ([x] [x y] [x y & more]) > ([x] [x y] [x y & more])
+          >= ([x] [x y] [x y & more]) == ([x] [x y] [x y & more]) quot ([num div]) rem ([num div]) mod ([num div])
+          max ([x] [x y] [x y & more]) min ([x] [x y] [x y & more]) abs ([a]) zero? ([num]) pos? ([num]) neg? ([num])
+          even? ([n]) odd? ([n]) number? ([x]) integer? ([n]) int? ([x]) float? ([n]) double? ([x]) ratio? ([n]) rational? ([n])
+          decimal? ([n]) long ([x]) int ([x]) double ([x]) float ([x]) bigint ([x]) bigdec ([x])
+          str ([] [x] [x & ys]) subs ([s start] [s start end]) keyword ([name] [ns name]) symbol ([name] [ns name])
+          name ([x]) namespace ([x]) gensym ([] [prefix-string]) char ([x]) char? ([x]) string? ([x]) keyword? ([x]) symbol? ([x])
+          re-pattern ([s]) re-matcher ([re s]) re-groups ([m]) re-find ([m] [re s]) re-matches ([re s])
+          format ([fmt & args]) meta ([obj]) with-meta ([obj m]) class ([x]) instance? ([c x]) satisfies? ([protocol x])
+          eval ([form]) macroexpand-1 ([form]) in-ns ([name]) find-ns ([sym]) the-ns ([x]) ns-name ([ns])]))
