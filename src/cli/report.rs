@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
-use yin_vm::driver::Failure;
+use yin_vm::driver::{Failure, Place};
 use yin_vm::{Vm, control};
 
 /// Ctrl-C asks the program to stop at its next poll.
@@ -16,11 +16,11 @@ pub fn failure(f: &Failure) {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (red, bold, off) = if color { ("\x1b[31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
     eprintln!("{red}error[{}]{off}{bold}: {}{off}", f.kind, f.message);
-    if let Some((file, line, col, text)) = &f.place {
+    if let Some(Place { file, line, column, width, text }) = &f.place {
         let margin = " ".repeat(line.to_string().len());
-        eprintln!("{margin}--> {file}:{line}:{col}");
+        eprintln!("{margin}--> {file}:{line}:{column}");
         eprintln!("{line} | {text}");
-        eprintln!("{margin} | {}{red}^{off}", " ".repeat(*col as usize - 1));
+        eprintln!("{margin} | {}{red}{}{off}", " ".repeat(*column as usize - 1), "^".repeat(*width as usize));
     }
     for t in f.trace.iter().take(12) {
         eprintln!("  in {t}");

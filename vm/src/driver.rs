@@ -8,17 +8,20 @@ use crate::layout::{Kind, slot, var_flag};
 use crate::machine::{ErrKind, Exit, Stop, Vm};
 use crate::prim::{PrimDef, R, VMOP, coll, hamt, prim, table, text, types, vector};
 use crate::value::Value;
+use std::sync::Arc;
 use yin_yang::clojure::reader::{ReadError, Reader};
 
 /// A source being evaluated.
 pub struct Loader {
-    text: String,
+    text: Arc<str>,
     at: usize,
     file: u32,
     /// Forms still to evaluate before reading on.
     pub(crate) forms: Vec<Value>,
     /// Namespace to go back to.
     ns: u32,
+    /// `*file*` to go back to, if the source is a file.
+    file_name: Value,
     last: Value,
 }
 
@@ -26,7 +29,21 @@ impl Loader {
     pub(crate) fn each(&mut self, f: &mut impl FnMut(&mut Value)) {
         self.forms.iter_mut().for_each(&mut *f);
         f(&mut self.last);
+        f(&mut self.file_name);
     }
+}
+
+/// A place in a source, for reports.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub file: String,
+    /// Line and column, from 1; the column counts characters.
+    pub line: u32,
+    pub column: u32,
+    /// Characters of this line that are meant, at least 1.
+    pub width: u32,
+    /// The line.
+    pub text: String,
 }
 
 /// What a program left behind when it failed.
@@ -36,7 +53,7 @@ pub struct Failure {
     pub kind: String,
     pub message: String,
     /// File, line, column, text of the line.
-    pub place: Option<(String, u32, u32, String)>,
+    pub place: Option<Place>,
     /// Function and place of the frames it passed, innermost first.
     pub trace: Vec<String>,
     pub stop: Option<Stop>,
@@ -106,10 +123,20 @@ impl Vm {
     fn open_loader(&mut self, source: &str, file_name: &str) -> usize {
         let file = self.ast.add_file(file_name, source);
         let ns = self.current_ns();
-        self.loaders.push(Loader { text: source.into(), at: 0, file, forms: Vec::new(), ns, last: Value::NIL });
+        let text = source.into();
+        let name = self.str(file_name);
+        let file_name = self.swap_file_name(name);
+        self.loaders.push(Loader { text, at: 0, file, forms: Vec::new(), ns, file_name, last: Value::NIL });
         self.loaders.len() - 1
     }
 
+    /// Sets `*file*`; what it was.
+    fn swap_file_name(&mut self, name: Value) -> Value {
+        let var = self.var("clojure.core/*file*");
+        let old = var.get(slot::VAR_ROOT);
+        self.heap.write(var, slot::VAR_ROOT, name);
+        if old == Value::UNBOUND { Value::NIL } else { old }
+    }
     /// A form was evaluated to `v`: the next one.
     pub(crate) fn load_next(&mut self, fp: Regs, v: Value) {
         let i = Value(fp.word(1)).fix_get() as usize;
@@ -127,6 +154,7 @@ impl Vm {
                 let l = self.loaders.pop().expect("open");
                 if l.file != u32::MAX {
                     self.set_current_ns(l.ns);
+                    self.swap_file_name(l.file_name);
                 }
                 self.deliver(fp, l.last)
             }
@@ -141,8 +169,12 @@ impl Vm {
         let i = Value(fp.word(1)).fix_get() as usize;
         if i < self.loaders.len() {
             let ns = self.loaders[i].ns;
+            let named = self.loaders[i..].iter().find(|l| l.file != u32::MAX).map(|l| l.file_name);
             self.loaders.truncate(i);
             self.set_current_ns(ns);
+            if let Some(name) = named {
+                self.swap_file_name(name);
+            }
         }
     }
     /// The next top-level form as a function of no arguments.
@@ -263,8 +295,12 @@ impl Vm {
         }
         let place = |vm: &Vm, s: yin_ast::Span| {
             vm.ast.file(s.file).map(|x| {
-                let (l, c) = x.line_col(s.start);
-                (x.name.clone(), l, c, x.line(l).to_string())
+                let (line, column) = x.line_col(s.start);
+                let text = x.line(line).to_string();
+                let rest = text.chars().count().saturating_sub(column as usize - 1);
+                let meant = x.text.get(s.start as usize..s.end as usize).unwrap_or("");
+                let width = meant.lines().next().unwrap_or("").chars().count().min(rest).max(1) as u32;
+                Place { file: x.name.clone(), line, column, width, text }
             })
         };
         let trace = self.trace_of(e);
@@ -277,11 +313,11 @@ impl Vm {
                     None
                 };
                 match at {
-                    Some((file, l, c, line)) => {
-                        if f.place.is_none() && !is_library(&file) {
-                            f.place = Some((file.clone(), l, c, line));
+                    Some(p) => {
+                        f.trace.push(format!("{name} ({}:{})", p.file, p.line));
+                        if f.place.is_none() && !is_library(&p.file) {
+                            f.place = Some(p);
                         }
-                        f.trace.push(format!("{name} ({file}:{l})"));
                     }
                     None => f.trace.push(name),
                 }
@@ -384,11 +420,12 @@ pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs, args: &[Value]) -> Result<
         "clojure.core/eval" => {
             let ns = vm.current_ns();
             vm.loaders.push(Loader {
-                text: String::new(),
+                text: "".into(),
                 at: 0,
                 file: u32::MAX,
                 forms: vec![args[0]],
                 ns,
+                file_name: Value::NIL,
                 last: Value::NIL,
             });
             vm.loaders.len() - 1
@@ -465,7 +502,7 @@ fn ns_id(vm: &mut Vm, v: Value) -> R<u32> {
 }
 fn known_ns(vm: &mut Vm, v: Value) -> R<u32> {
     let id = ns_id(vm, v)?;
-    if vm.namespaces.contains_key(&id) {
+    if vm.load_at_hand(id)? || vm.namespaces.contains_key(&id) {
         return Ok(id);
     }
     let n = vm.names.text(id).to_string();
@@ -473,6 +510,19 @@ fn known_ns(vm: &mut Vm, v: Value) -> R<u32> {
 }
 fn mappings(vm: &mut Vm, id: u32, own: Option<bool>, public: bool) -> R {
     let mut rows: Vec<(u32, Value)> = vm.ns_mut(id).mappings.iter().map(|(k, v)| (*k, *v)).collect();
+    let core = vm.names.intern("clojure.core");
+    if own != Some(true) && id != core {
+        // Every namespace sees the core without mappings of its own.
+        let ns = &vm.namespaces[&id];
+        rows.extend(vm.namespaces[&core].mappings.iter().filter_map(|(k, v)| {
+            let o = v.as_kind(Kind::Var)?;
+            let seen = o.get(slot::VAR_NS) == Value::symbol(core)
+                && o.get(slot::VAR_FLAGS).fix_get() & var_flag::PRIVATE == 0
+                && !ns.unseen.contains(k)
+                && !ns.mappings.contains_key(k);
+            seen.then_some((*k, *v))
+        }));
+    }
     rows.sort_by(|a, b| vm.names.text(a.0).cmp(vm.names.text(b.0)));
     let mut m = hamt::empty(vm);
     for (k, v) in rows {
@@ -484,8 +534,8 @@ fn mappings(vm: &mut Vm, id: u32, own: Option<bool>, public: bool) -> R {
     }
     Ok(m)
 }
-fn read_text(vm: &mut Vm, s: &str, data: bool) -> R<(Option<Value>, usize)> {
-    let mut r = if data { Reader::data(s) } else { Reader::new(s) };
+fn read_text(vm: &mut Vm, s: &str, data: bool, features: Vec<String>) -> R<(Option<Value>, usize)> {
+    let mut r = if data { Reader::data(s) } else { Reader::new(s) }.with_features(features);
     match r.next_form(&mut Answers(vm)) {
         Ok(Some(f)) => {
             let v = vm.value_of_form(&f, u32::MAX);
@@ -591,8 +641,22 @@ fns! {
     loaded_libs |vm, _a| { let mut ids: Vec<u32> = vm.loaded.iter().copied().collect(); ids.sort_by(|a, b| vm.names.text(*a).cmp(vm.names.text(*b))); let v: Vec<Value> = ids.into_iter().map(Value::symbol).collect(); Ok(coll::list_of(vm, &v)) };
     macroexpand_1 |vm, a| vm.macroexpand_1(a[0]);
     special_p |vm, a| { let t = vm.symbol_id(a[0]).map_or(String::new(), |id| vm.names.text(id).to_string()); Ok(Value::bool(matches!(t.as_str(), "def" | "if" | "do" | "let*" | "fn*" | "loop*" | "recur" | "quote" | "var" | "try" | "catch" | "finally" | "throw" | "new" | "." | "set!" | "letfn*" | "case*" | "&" | "monitor-enter" | "monitor-exit"))) };
-    // (yin.rt/read-string text data?): [form bytes-used] or nil at the end
-    read_string |vm, a| { let s = text::want_str(vm, a[0])?; let (v, n) = read_text(vm, s, a[1].truthy())?; Ok(match v { Some(v) => vector::of(vm, &[v, Value::fix(n as i64)]), None => Value::NIL }) };
+    // (yin.rt/hide-core names only?): clojure.core's names that the current namespace does not see, or the only ones it does
+    hide_core |vm, a| {
+        let cur = vm.current_ns();
+        let names: Vec<u32> = coll::spread(vm, a[0], usize::MAX)?.into_iter().filter_map(|v| vm.symbol_id(v)).collect();
+        let core = vm.names.intern("clojure.core");
+        let hidden = if a[1].truthy() {
+            let all: Vec<u32> = vm.ns_mut(core).mappings.keys().copied().collect();
+            all.into_iter().filter(|k| !names.contains(k)).collect()
+        } else {
+            names
+        };
+        vm.ns_mut(cur).unseen.extend(hidden);
+        Ok(Value::NIL)
+    };
+    // (yin.rt/read-string text data? [features]): [form bytes-used] or nil at the end
+    read_string |vm, a| { let s = text::want_str(vm, a[0])?; let features = match a.get(2) { Some(f) => coll::spread(vm, *f, usize::MAX)?.into_iter().filter_map(|k| Some(vm.names.text(k.as_keyword()?).to_string())).collect(), None => Vec::new() }; let (v, n) = read_text(vm, s, a[1].truthy(), features)?; Ok(match v { Some(v) => vector::of(vm, &[v, Value::fix(n as i64)]), None => Value::NIL }) };
     unsupported |vm, _a| Err(vm.err(ErrKind::State, "a frame operation was called as a plain function"));
     args |vm, _a| { let items: Vec<Value> = vm.args.clone().iter().map(|s| vm.str(s)).collect(); Ok(coll::seq_of_items(vm, &items)) };
     collect |vm, _a| { vm.heap.want_major(); Ok(Value::NIL) };
@@ -627,7 +691,8 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.rt/loaded-libs" 0 0 0 loaded_libs "Namespaces loaded.";
     "clojure.core/macroexpand-1" 1 1 0 macroexpand_1 "One step of macro expansion.";
     "clojure.core/special-symbol?" 1 1 0 special_p "Does it name a special form?";
-    "yin.rt/read-string" 2 2 0 read_string "The first form of a text.";
+    "yin.rt/read-string" 2 3 0 read_string "The first form of a text.";
+    "yin.rt/hide-core" 2 2 0 hide_core "Names of the core that the current namespace does not see.";
     "yin.rt/args" 0 0 0 args "Arguments of the command.";
     "System/gc" 0 0 0 collect "Asks for a collection.";
     "yin.rt/run-loader" 1 1 VMOP unsupported "Evaluates a source.";

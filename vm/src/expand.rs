@@ -9,7 +9,7 @@ use crate::machine::{ErrKind, Exit, Vm};
 use crate::prim::{R, coll, hamt, num, print, text, types, vector};
 use crate::value::{Obj, Value};
 use datoms::edn::{Edn, Symbol};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use yin_ast::{Kind as Node, NodeId, Span};
 use yin_yang::clojure::reader::{Form, FormKind, Resolver};
 
@@ -20,6 +20,9 @@ pub struct Ns {
     pub mappings: HashMap<u32, Value>,
     /// Alias (symbol id) → full name (symbol id).
     pub aliases: HashMap<u32, u32>,
+    /// Names of clojure.core that `refer-clojure` left out. Of library namespaces these are not kept in an image: nothing
+    /// is analysed in them again.
+    pub unseen: HashSet<u32>,
     pub object: Option<Value>,
 }
 
@@ -46,6 +49,16 @@ const SPECIAL: &[&str] = &[
     "&",
     "monitor-enter",
     "monitor-exit",
+];
+/// Libraries that a program may mention by their full name without `require`, as on the JVM, where starting up loads them.
+const AT_HAND: &[&str] = &[
+    "clojure.string",
+    "clojure.set",
+    "clojure.walk",
+    "clojure.edn",
+    "clojure.java.io",
+    "clojure.pprint",
+    "clojure.repl",
 ];
 /// Deepest nesting of forms the analyser follows.
 const MAX_DEPTH: usize = 1500;
@@ -112,6 +125,23 @@ impl Vm {
         }
         self.namespaces.contains_key(&alias).then_some(alias)
     }
+    /// Loads a library that counts as there from the start. Was that its name?
+    ///
+    /// # Errors
+    /// What evaluating the library throws.
+    pub(crate) fn load_at_hand(&mut self, ns: u32) -> R<bool> {
+        let core = self.core_ns();
+        if self.loaded.contains(&ns) || !AT_HAND.contains(&self.names.text(ns)) || !self.loaded.contains(&core) {
+            return Ok(false);
+        }
+        let text = self.names.text(ns);
+        if !crate::driver::LIBRARY.iter().any(|l| l.0 == text) {
+            return Ok(false);
+        }
+        let load = self.var("yin.rt/load-ns").get(slot::VAR_ROOT);
+        self.without_gc(|vm| vm.call_now(load, &[Value::symbol(ns)]))?;
+        Ok(true)
+    }
     /// What a symbol means in the current namespace: a var or a type.
     pub fn resolve(&mut self, sym: u32) -> R<Option<Value>> {
         let cur = self.current_ns();
@@ -120,6 +150,7 @@ impl Vm {
             let name_id = self.names.intern(&name);
             let full = match self.ns_of_alias(ns_id) {
                 Some(f) => f,
+                None if self.load_at_hand(ns_id)? => ns_id,
                 None => {
                     // A class name, short or full, names the namespace of its statics.
                     let short = ns.rsplit('.').next().unwrap_or(&ns).to_string();
@@ -130,7 +161,10 @@ impl Vm {
                     short
                 }
             };
-            let found = self.ns_mut(full).mappings.get(&name_id).copied();
+            let mut found = self.ns_mut(full).mappings.get(&name_id).copied();
+            if found.is_none() && self.load_at_hand(full)? {
+                found = self.ns_mut(full).mappings.get(&name_id).copied();
+            }
             if let Some(v) = found.and_then(|v| v.as_kind(Kind::Var)) {
                 if v.get(slot::VAR_NS) != Value::symbol(full) && full != cur {
                     return Ok(None);
@@ -145,7 +179,8 @@ impl Vm {
             return Ok(Some(v));
         }
         let core = self.core_ns();
-        if let Some(&v) = self.ns_mut(core).mappings.get(&sym) {
+        let unseen = self.ns_mut(cur).unseen.contains(&sym);
+        if !unseen && let Some(&v) = self.ns_mut(core).mappings.get(&sym) {
             let private =
                 v.as_kind(Kind::Var).is_some_and(|o| o.get(slot::VAR_FLAGS).fix_get() & var_flag::PRIVATE != 0);
             if !private || cur == core {
@@ -187,6 +222,16 @@ impl Vm {
             FormKind::List(items) => {
                 let vs = many(self, items)?;
                 let l = coll::list_of(self, &vs);
+                if file == u32::MAX {
+                    // Read by the program, from no file.
+                    return match &f.meta {
+                        Some(m) => {
+                            let m = self.value_of_form(m, file)?;
+                            types::with_meta(self, l, m)
+                        }
+                        None => Ok(l),
+                    };
+                }
                 let (line, col) = self.ast.file(file).map_or((0, 0), |x| x.line_col(f.start));
                 let span = self.heap.alloc(Kind::SpanMeta, 0, 3);
                 span.set_raw(0, file as u64 | (f.start as u64) << 32);
@@ -387,13 +432,13 @@ impl Resolver for Answers<'_> {
         }
     }
     fn alias(&self, alias: &str) -> Option<String> {
-        let cur = self.current_ns();
-        let ns = self.0.namespaces.iter().find(|(k, _)| self.0.names.text(**k) == cur)?.1;
-        let full = ns.aliases.iter().find(|(k, _)| self.0.names.text(**k) == alias).map(|x| *x.1);
-        if let Some(f) = full {
-            return Some(self.0.names.text(f).to_string());
+        // A name that was never interned names nothing.
+        let id = self.0.names.find(alias)?;
+        let cur = self.0.names.find(&self.current_ns())?;
+        if let Some(full) = self.0.namespaces.get(&cur).and_then(|ns| ns.aliases.get(&id)) {
+            return Some(self.0.names.text(*full).to_string());
         }
-        self.0.namespaces.keys().any(|k| self.0.names.text(*k) == alias).then(|| alias.to_string())
+        self.0.namespaces.contains_key(&id).then(|| alias.to_string())
     }
     fn quote_symbol(&self, name: &str) -> String {
         // Only reads: names that were never interned cannot be mapped.
@@ -405,17 +450,20 @@ impl Resolver for Answers<'_> {
             _ => (name, ""),
         };
         let cur = self.current_ns();
-        let find = |ns: &str| self.0.namespaces.iter().find(|(k, _)| self.0.names.text(**k) == ns).map(|x| x.1);
+        let find = |ns: &str| self.0.names.find(ns).and_then(|id| self.0.namespaces.get(&id));
         if let Some((ns, n)) = name.split_once('/').filter(|(a, b)| !a.is_empty() && !b.is_empty()) {
             return match self.alias(ns) {
                 Some(full) => format!("{full}/{n}{dot}"),
                 None => format!("{name}{dot}"),
             };
         }
-        let lookup = |ns: &str| {
-            find(ns).and_then(|x| x.mappings.iter().find(|(k, _)| self.0.names.text(**k) == name).map(|m| *m.1))
-        };
+        let id = self.0.names.find(name);
+        let lookup = |ns: &str| find(ns).zip(id).and_then(|(x, id)| x.mappings.get(&id).copied());
+        let unseen = find(&cur).zip(id).is_some_and(|(x, id)| x.unseen.contains(&id));
         for ns in [cur.as_str(), "clojure.core"] {
+            if unseen && ns != cur {
+                break;
+            }
             if let Some(o) = lookup(ns).and_then(|v| v.as_kind(Kind::Var)) {
                 let text = |v: Value| v.as_plain_symbol().map_or("", |id| self.0.names.text(id));
                 return format!("{}/{}{dot}", text(o.get(slot::VAR_NS)), text(o.get(slot::VAR_NAME)));
@@ -630,6 +678,9 @@ impl Analyser<'_> {
             _ if text.contains('.') && !text.starts_with('.') => format!("Unable to find the class {text}"),
             _ => format!("Unable to resolve symbol: {text} in this context"),
         };
+        if let Some(s) = self.locate(&text) {
+            self.span = s;
+        }
         if let Some(near) = self.did_you_mean(&text) {
             message.push_str(&format!(". Did you mean {near}?"));
         }
@@ -649,27 +700,56 @@ impl Analyser<'_> {
                 best = Some((d, name.to_string()));
             }
         };
-        for (id, _) in &self.locals {
-            consider(self.vm.names.text(*id));
+        let names = &self.vm.names;
+        let spaces = &self.vm.namespaces;
+        if let Some((alias, _)) = text.split_once('/').filter(|(a, b)| !a.is_empty() && !b.is_empty()) {
+            let aliases = spaces.get(&cur).map(|n| &n.aliases);
+            let full = names.find(alias).map(|id| aliases.and_then(|a| a.get(&id)).copied().unwrap_or(id));
+            match full.and_then(|id| Some((id, spaces.get(&id)?))) {
+                // A name of that namespace, as this one spells it.
+                Some((id, n)) => n
+                    .mappings
+                    .iter()
+                    .filter(|(_, v)| {
+                        v.as_kind(Kind::Var).is_some_and(|o| {
+                            o.get(slot::VAR_NS) == Value::symbol(id)
+                                && o.get(slot::VAR_FLAGS).fix_get() & var_flag::PRIVATE == 0
+                        })
+                    })
+                    .for_each(|(k, _)| consider(&format!("{alias}/{}", names.text(*k)))),
+                None => {
+                    let rest = &text[alias.len()..];
+                    aliases.into_iter().flatten().for_each(|(k, _)| consider(&format!("{}{rest}", names.text(*k))));
+                    spaces.keys().for_each(|k| consider(&format!("{}{rest}", names.text(*k))));
+                }
+            }
+            return best.map(|b| b.1);
         }
+        self.locals.iter().for_each(|(id, _)| consider(names.text(*id)));
         for ns in [cur, core] {
-            if let Some(n) = self.vm.namespaces.get(&ns) {
-                n.mappings.keys().for_each(|k| consider(self.vm.names.text(*k)));
+            if let Some(n) = spaces.get(&ns) {
+                n.mappings.keys().for_each(|k| consider(names.text(*k)));
             }
         }
         best.map(|b| b.1)
     }
+    /// Where the name stands in the text of the form being analysed. Symbols carry no place of their own, so that macros
+    /// meet the plain values they expect; the text still knows.
+    fn locate(&self, name: &str) -> Option<Span> {
+        let Span { file, start, end } = self.span;
+        let text = self.vm.ast.file(file)?.text.get(start as usize..end as usize)?;
+        let (at, len) = find_token(text, name)?;
+        Some(Span { file, start: start + at as u32, end: start + (at + len) as u32 })
+    }
 
     fn set_span(&mut self, v: Value) {
-        if let Some(o) = v.as_kind(Kind::List)
-            && o.len() > 3
-            && let Some(s) = o.get(3).as_kind(Kind::SpanMeta)
-        {
+        if let Some(s) = types::span_of(v) {
             self.span = Span { file: s.raw(0) as u32, start: (s.raw(0) >> 32) as u32, end: s.raw(1) as u32 };
         }
     }
 
     fn list(&mut self, v: Value, tail: bool) -> R<NodeId> {
+        let form = v;
         let items = self.items(v)?;
         self.set_span(v);
         let Some(&head) = items.first() else { return Ok(self.literal(v)) };
@@ -681,7 +761,7 @@ impl Analyser<'_> {
                     return self.special(&name, &items, tail);
                 }
                 let bare = name.strip_prefix("clojure.core/").unwrap_or(&name);
-                if let Some(r) = self.plain_binding_form(bare, &items, id, tail)? {
+                if let Some(r) = self.plain_binding_form(bare, form, &items, id, tail)? {
                     return Ok(r);
                 }
                 if name.len() > 1 && name.starts_with('.') && !name.starts_with("..") {
@@ -698,7 +778,7 @@ impl Analyser<'_> {
                     && let Some(o) = v.as_kind(Kind::Var)
                     && o.get(slot::VAR_FLAGS).fix_get() & var_flag::MACRO != 0
                 {
-                    let expanded = self.macroexpand(o, v_or(v, Value::from(o)), &items)?;
+                    let expanded = self.macroexpand(o, form, &items)?;
                     return self.form(expanded, tail);
                 }
             }
@@ -737,9 +817,8 @@ impl Analyser<'_> {
     }
 
     /// Calls macro `var` on a form's arguments.
-    fn macroexpand(&mut self, var: Obj, _v: Value, items: &[Value]) -> R {
+    fn macroexpand(&mut self, var: Obj, form: Value, items: &[Value]) -> R {
         let f = var.get(slot::VAR_ROOT);
-        let form = coll::list_of(self.vm, items);
         // &env: the locals in sight, as a map of symbols.
         let mut env = Value::NIL;
         if !self.locals.is_empty() {
@@ -750,7 +829,13 @@ impl Analyser<'_> {
             }
         }
         let span = self.span;
-        let form = self.with_span(form, span)?;
+        // &form: the call as written, or as another macro made it, then with the place of that call.
+        let form = if types::span_of(form).is_some() || !types::meta_of(self.vm, form).is_nil() || span.end == 0 {
+            form
+        } else {
+            let l = coll::list_of(self.vm, items);
+            self.with_span(l, span)?
+        };
         let mut args = vec![form, env];
         args.extend(&items[1..]);
         let r = if args.len() > 250 {
@@ -763,7 +848,11 @@ impl Analyser<'_> {
         match r {
             Ok(v) => {
                 // The expansion stands where the call stood.
-                if v.as_kind(Kind::List).is_some_and(|o| o.len() == 3) { self.with_span(v, span) } else { Ok(v) }
+                if span.end > 0 && v.as_kind(Kind::List).is_some_and(|o| o.len() == 3) {
+                    self.with_span(v, span)
+                } else {
+                    Ok(v)
+                }
             }
             Err(Exit::Throw) => {
                 let e = self.vm.pending.value;
@@ -791,7 +880,14 @@ impl Analyser<'_> {
     }
 
     /// `let`, `loop` and `fn` whose binders are plain symbols need no macro.
-    fn plain_binding_form(&mut self, name: &str, items: &[Value], id: u32, tail: bool) -> R<Option<NodeId>> {
+    fn plain_binding_form(
+        &mut self,
+        name: &str,
+        form: Value,
+        items: &[Value],
+        id: u32,
+        tail: bool,
+    ) -> R<Option<NodeId>> {
         if !matches!(name, "let" | "loop" | "fn") {
             return Ok(None);
         }
@@ -839,7 +935,32 @@ impl Analyser<'_> {
             }
             None => false,
         };
-        if ok { self.special("fn*", items, tail).map(Some) } else { Ok(None) }
+        if !ok {
+            return Ok(None);
+        }
+        let f = self.special("fn*", items, tail)?;
+        match self.written_meta(form)? {
+            Some(m) => {
+                let m = self.form(m, false)?;
+                Ok(Some(self.call_core("clojure.core/with-meta", &[f, m])))
+            }
+            None => Ok(Some(f)),
+        }
+    }
+    /// The metadata a form was written with, places left out.
+    fn written_meta(&mut self, form: Value) -> R<Option<Value>> {
+        let raw = form.as_kind(Kind::List).filter(|o| o.len() > 3).map(|o| o.get(3));
+        if !raw.is_some_and(coll::is_map) {
+            return Ok(None);
+        }
+        let mut m = hamt::empty(self.vm);
+        let meta = types::meta_of(self.vm, form);
+        for (k, v) in coll::map_entries(self.vm, meta) {
+            if !k.as_keyword().is_some_and(|k| matches!(self.vm.names.text(k), "line" | "column" | "rettag" | "tag")) {
+                m = coll::assoc(self.vm, m, k, v)?;
+            }
+        }
+        Ok((coll::count(self.vm, m)?.fix_get() > 0).then_some(m))
     }
 
     fn body(&mut self, items: &[Value], tail: bool) -> R<NodeId> {
@@ -1345,8 +1466,41 @@ impl Analyser<'_> {
     }
 }
 
-fn v_or(v: Value, _other: Value) -> Value {
-    v
+/// Offset and length of the first token of a source text that is `name`, also as a class to make (`Name.`).
+fn find_token(text: &str, name: &str) -> Option<(usize, usize)> {
+    let ends = |c: char| {
+        c.is_whitespace()
+            || matches!(c, ',' | '"' | ';' | '@' | '^' | '`' | '~' | '\'' | '\\')
+            || matches!(c, '(' | ')' | '[' | ']' | '{' | '}')
+    };
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let at = text.len() - rest.len();
+        let skip = match c {
+            ';' => rest.find('\n').unwrap_or(rest.len()),
+            '"' => {
+                let mut escaped = false;
+                let close = rest[1..].find(|c| {
+                    let end = c == '"' && !escaped;
+                    escaped = c == '\\' && !escaped;
+                    end
+                });
+                close.map_or(rest.len(), |i| i + 2)
+            }
+            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            c if ends(c) => c.len_utf8(),
+            _ => {
+                let len = rest.find(|c: char| ends(c) && c != '\'').unwrap_or(rest.len());
+                let token = rest[..len].trim_start_matches('#');
+                if token == name || token.strip_suffix('.') == Some(name) {
+                    return Some((at + len - token.len(), name.len()));
+                }
+                len
+            }
+        };
+        rest = &rest[skip..];
+    }
+    None
 }
 
 /// Edit distance of two names (Wagner & Fischer), bounded by their lengths.
@@ -1422,7 +1576,8 @@ impl Vm {
                 self.no_gc += 1;
                 let mut a =
                     Analyser { vm: self, locals: Vec::new(), targets: vec![None], span: Span::default(), depth: 0 };
-                let r = a.macroexpand(o, o.into(), &items);
+                a.set_span(form);
+                let r = a.macroexpand(o, form, &items);
                 self.no_gc -= 1;
                 r
             }

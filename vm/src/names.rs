@@ -55,6 +55,19 @@ impl Names {
         id
     }
 
+    /// The id of `text` if it was interned. O(length).
+    pub fn find(&self, text: &str) -> Option<u32> {
+        let mask = self.table.len().checked_sub(1)?;
+        let mut i = hash_text(text) as usize & mask;
+        loop {
+            match self.table[i] {
+                0 => return None,
+                id if self.text(id - 1) == text => return Some(id - 1),
+                _ => i = (i + 1) & mask,
+            }
+        }
+    }
+
     /// Interns `name` in `ns`, if there is one.
     pub fn intern_in(&mut self, ns: Option<&str>, name: &str) -> u32 {
         match ns {

@@ -591,11 +591,21 @@ pub fn meta_of(vm: &mut Vm, v: Value) -> Value {
         Some(s) if o.kind() == Kind::List => {
             let (line, col) = (Value::fix((s.raw(1) >> 32) as i64), Value::fix(s.raw(2) as i64));
             let (l, c) = (vm.keyword("line"), vm.keyword("column"));
-            vm.alloc(Kind::ArrayMap, &[Value::NIL, l, line, c, col])
+            // The exact place hides where the map's own metadata would be, so that `(with-meta x (meta form))` keeps it.
+            vm.alloc(Kind::ArrayMap, &[m, l, line, c, col])
         }
         Some(_) => Value::NIL,
         None => m,
     }
+}
+/// The `SpanMeta` of a form: its metadata, or hidden in it.
+pub fn span_of(v: Value) -> Option<Obj> {
+    let o = v.obj()?;
+    if !matches!(o.kind(), Kind::List | Kind::Cons | Kind::LazySeq) {
+        return None;
+    }
+    let m = meta_slot(o).filter(|i| *i < o.len()).map_or(Value::NIL, |i| o.get(i));
+    m.as_kind(Kind::SpanMeta).or_else(|| m.as_kind(Kind::ArrayMap).and_then(|m| m.get(0).as_kind(Kind::SpanMeta)))
 }
 /// `v` with metadata `m` (a map or nil).
 pub fn with_meta(vm: &mut Vm, v: Value, m: Value) -> R {

@@ -71,6 +71,8 @@ pub struct Reader<'a> {
     /// EDN only: no reader macros that make code.
     data_only: bool,
     gensyms: Vec<Vec<(String, String)>>,
+    /// Features of reader conditionals beside those always on.
+    features: Vec<String>,
 }
 
 fn form(kind: FormKind, start: usize, end: usize) -> Form {
@@ -92,11 +94,15 @@ fn is_terminating(c: char) -> bool {
 impl<'a> Reader<'a> {
     pub fn new(text: &'a str) -> Reader<'a> {
         let at = if text.starts_with("#!") { text.find('\n').unwrap_or(text.len()) } else { 0 };
-        Reader { text, at, depth: 0, fn_args: None, data_only: false, gensyms: Vec::new() }
+        Reader { text, at, depth: 0, fn_args: None, data_only: false, gensyms: Vec::new(), features: Vec::new() }
     }
     /// Reads data: `#()`, `@`, quotes and the like are refused.
     pub fn data(text: &'a str) -> Reader<'a> {
         Reader { data_only: true, ..Reader::new(text) }
+    }
+    /// Also takes the branches of these features in reader conditionals.
+    pub fn with_features(self, features: Vec<String>) -> Reader<'a> {
+        Reader { features, ..self }
     }
     /// Byte offset behind what was read.
     pub fn position(&self) -> usize {
@@ -672,7 +678,8 @@ impl<'a> Reader<'a> {
             let FormKind::Keyword(name) = &feature.kind else {
                 return self.error(start, "Feature should be a keyword");
             };
-            let active = chosen.is_none() && matches!(name.as_str(), "clj" | "yin" | "default");
+            let on = matches!(name.as_str(), "clj" | "yin" | "default") || self.features.contains(name);
+            let active = chosen.is_none() && on;
             self.skip_ws();
             if self.peek() == Some(')') {
                 return self.error(start, "read-cond requires an even number of forms");

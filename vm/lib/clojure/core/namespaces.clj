@@ -66,6 +66,8 @@
     `(-refer-core '~exclude '~only '~rename)))
 
 (defn -refer-core "What refer-clojure does: names of core that are left out are no longer seen." [exclude only rename]
+  (when only (yin.rt/hide-core only true))
+  (when exclude (yin.rt/hide-core exclude false))
   (when rename
     (reduce-kv (fn [_ from to] (yin.rt/refer-var to (ns-public-var 'clojure.core from)) nil) nil rename))
   nil)

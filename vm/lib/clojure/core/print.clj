@@ -244,7 +244,7 @@
 (defn read-string "The first form of a text."
   ([s] (read-string {} s))
   ([opts s]
-   (let [r (yin.rt/read-string s false)]
+   (let [r (yin.rt/read-string s false (:features opts))]
      (if r
        (nth r 0)
        (if (contains? opts :eof)
