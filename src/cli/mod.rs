@@ -17,7 +17,8 @@ usage: yin FILE [ARG…]            run a program
        yin eval EXPR|-            run, then print the last value
        yin repl                   read, evaluate, print, again
        yin ast FILE               the program's AST as datoms (--format edn|table|tree)
-       yin conform --lang clj FILE  many cases in one process
+       yin conform --lang clj|datalog FILE   many cases in one process
+       yin bench store [NAME…]    times the query workloads
 
 options: --lang clj        language of standard input
          --fuel N          stop after N steps (calls and loop turns)
@@ -60,7 +61,7 @@ fn size(text: &str) -> Option<usize> {
     n.checked_shl(shift)
 }
 
-const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "help"];
+const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "bench", "help"];
 
 fn parse() -> Result<Options, String> {
     let mut o = Options::default();
@@ -144,9 +145,25 @@ pub fn main() -> i32 {
         "repl" => repl::run(&o),
         "ast" => ast::run(&o),
         "conform" => conform::run(&o),
+        "bench" => bench(&o),
         c => {
             eprintln!("yin: no command {c}\ntry: yin --help");
             2
+        }
+    }
+}
+
+/// `yin bench store [NAME…]`: the query workloads.
+fn bench(o: &Options) -> i32 {
+    if o.file.as_deref() != Some("store") {
+        eprintln!("yin: bench knows store");
+        return 2;
+    }
+    match datoms::bench::run(&o.args, false, &mut |line| println!("{line}")) {
+        Ok(()) => 0,
+        Err(e) => {
+            eprintln!("yin: {e}");
+            1
         }
     }
 }
