@@ -1006,6 +1006,9 @@ impl Analyser<'_> {
             }
             "recur" => {
                 let want = self.targets.last().copied().flatten();
+                if want.is_none() && self.targets.len() > 1 {
+                    return self.syntax("Cannot recur across try");
+                }
                 if !tail {
                     return self.syntax("Can only recur from tail position");
                 }

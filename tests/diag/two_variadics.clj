@@ -1,0 +1,8 @@
+(defn f
+  ([& xs] xs)
+  ([a & xs] a))
+;; ---
+;; error[syntax]: Can't have more than 1 variadic overload
+;;  --> two_variadics.clj:1:1
+;; 1 | (defn f
+;;   | ^^^^^^^
