@@ -47,9 +47,15 @@ pub fn run(o: &Options, print: bool) -> i32 {
         vm.source_paths.insert(0, dir.to_string_lossy().into_owned());
     }
     report::watch_interrupts();
-    let result = vm.eval_text(&source, &name);
+    // A program as datoms is an expression: its value is its output.
+    let as_datoms = !print && name.ends_with(".edn");
+    let started = std::time::Instant::now();
+    let result = if as_datoms { vm.eval_datoms(&source) } else { vm.eval_text(&source, &name) };
+    if o.stats {
+        eprintln!("run                  {:.3} ms", started.elapsed().as_secs_f64() * 1e3);
+    }
     let result = match result {
-        Ok(v) if print => vm.pr_now(v).map(Some),
+        Ok(v) if print || as_datoms => vm.pr_now(v).map(Some),
         Ok(_) => Ok(None),
         Err(e) => Err(e),
     };

@@ -14,6 +14,7 @@ yin — run Clojure, keep it as datoms
 
 usage: yin FILE [ARG…]            run a program
        yin run FILE|- [ARG…]      the same
+       yin run FILE.edn           a program given as datoms [e a v t m] of its AST
        yin eval EXPR|-            run, then print the last value
        yin repl                   read, evaluate, print, again
        yin ast FILE               the program's AST as datoms (--format edn|table|tree)

@@ -809,3 +809,44 @@ impl Vm {
         Ok(())
     }
 }
+
+impl Vm {
+    /// Runs a program given as datoms of its AST: one vector of `[e a v t m]`, or one after the other.
+    ///
+    /// # Errors
+    /// A read error for malformed datoms; else what the program throws.
+    pub fn eval_datoms(&mut self, source: &str) -> Result<Value, Exit> {
+        let forms = match datoms::edn::read_all(source) {
+            Ok(f) => f,
+            Err(e) => return Err(self.err(ErrKind::Read, e.to_string())),
+        };
+        let facts = match forms.as_slice() {
+            [datoms::edn::Edn::Vector(all)] if matches!(all.first(), Some(datoms::edn::Edn::Vector(_))) => all.to_vec(),
+            _ => forms,
+        };
+        let mut ast = std::mem::take(&mut self.ast);
+        let read = yin_ast::datoms::read(&mut ast, &facts, &mut |name| {
+            let id = self.names.intern(name);
+            match self.resolve(id) {
+                Ok(Some(v)) if let Some(o) = v.as_kind(Kind::Var) => {
+                    let text = |v: Value| v.as_plain_symbol().map_or("", |id| self.names.text(id));
+                    format!("{}/{}", text(o.get(slot::VAR_NS)), text(o.get(slot::VAR_NAME)))
+                }
+                _ => format!("user/{name}"),
+            }
+        });
+        self.ast = ast;
+        let draft = match read.and_then(|root| compile::compile(&self.ast, root, &Env { prims: &self.prim_ids })) {
+            Ok(d) => d,
+            Err(m) => return Err(self.err(ErrKind::Read, m)),
+        };
+        self.dump(&draft);
+        match self.install(&draft) {
+            Ok(p) => {
+                let f = self.closure(p);
+                self.call_now(f, &[])
+            }
+            Err(m) => Err(self.err(ErrKind::Syntax, m)),
+        }
+    }
+}
