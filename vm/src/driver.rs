@@ -16,6 +16,8 @@ pub struct Loader {
     text: Arc<str>,
     at: usize,
     file: u32,
+    /// Where the form read last stands: the place of what its macros make.
+    span: yin_ast::Span,
     /// Forms still to evaluate before reading on.
     pub(crate) forms: Vec<Value>,
     /// Namespace to go back to.
@@ -126,7 +128,8 @@ impl Vm {
         let text = source.into();
         let name = self.str(file_name);
         let file_name = self.swap_file_name(name);
-        self.loaders.push(Loader { text, at: 0, file, forms: Vec::new(), ns, file_name, last: Value::NIL });
+        let span = yin_ast::Span::default();
+        self.loaders.push(Loader { text, at: 0, file, span, forms: Vec::new(), ns, file_name, last: Value::NIL });
         self.loaders.len() - 1
     }
 
@@ -180,7 +183,6 @@ impl Vm {
     /// The next top-level form as a function of no arguments.
     fn next_thunk(&mut self, i: usize) -> R<Option<Value>> {
         loop {
-            let file = self.loaders[i].file;
             let form = match self.loaders[i].forms.pop() {
                 Some(f) => f,
                 None => match self.read_next(i)? {
@@ -205,7 +207,7 @@ impl Vm {
                     continue;
                 }
             }
-            return self.thunk(form, if file == u32::MAX { 0 } else { file }).map(Some);
+            return self.thunk(form, self.loaders[i].span).map(Some);
         }
     }
     fn macroexpand_top(&mut self, form: Value) -> R {
@@ -239,6 +241,7 @@ impl Vm {
         match form {
             Ok(Some(mut f)) => {
                 shift(&mut f, at as u32);
+                self.loaders[i].span = yin_ast::Span { file, start: f.start, end: f.end };
                 let v = self.value_of_form(&f, file);
                 if v.is_err() {
                     self.err_span = Some(yin_ast::Span { file, start: f.start, end: f.end });
@@ -254,8 +257,8 @@ impl Vm {
         self.err(ErrKind::Read, e.message)
     }
     /// A form as a function of no arguments.
-    fn thunk(&mut self, form: Value, file: u32) -> R {
-        let root = expand::analyse(self, form, file)?;
+    fn thunk(&mut self, form: Value, span: yin_ast::Span) -> R {
+        let root = expand::analyse(self, form, span)?;
         let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids }) {
             Ok(d) => d,
             Err(m) => return Err(self.err(ErrKind::Syntax, m)),
@@ -342,7 +345,7 @@ impl Vm {
     }
 }
 
-fn is_library(file: &str) -> bool {
+pub(crate) fn is_library(file: &str) -> bool {
     LIBRARY.iter().any(|l| file == lib_path(l.0))
 }
 fn lib_path(ns: &str) -> String {
@@ -423,6 +426,7 @@ pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs, args: &[Value]) -> Result<
                 text: "".into(),
                 at: 0,
                 file: u32::MAX,
+                span: yin_ast::Span::default(),
                 forms: vec![args[0]],
                 ns,
                 file_name: Value::NIL,
@@ -757,9 +761,9 @@ impl Vm {
         let r = loop {
             match self.read_next(i) {
                 Ok(Some(form)) => {
-                    let file = self.loaders[i].file;
+                    let span = self.loaders[i].span;
                     let before = self.ast.len();
-                    if let Err(e) = expand::analyse(self, form, file) {
+                    if let Err(e) = expand::analyse(self, form, span) {
                         break Err(e);
                     }
                     let defines = (before..self.ast.len())

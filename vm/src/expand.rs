@@ -500,14 +500,13 @@ pub struct Analyser<'a> {
     depth: usize,
 }
 
-/// The AST of a form in the current namespace, as a root of the machine's program.
+/// The AST of a form in the current namespace, as a root of the machine's program. `span`: its place if it knows none.
 ///
 /// # Errors
 /// Throws syntax, arity and unbound errors, with the place in `vm.err_span`.
-pub fn analyse(vm: &mut Vm, form: Value, file: u32) -> R<NodeId> {
+pub fn analyse(vm: &mut Vm, form: Value, span: Span) -> R<NodeId> {
     vm.no_gc += 1;
-    let mut a =
-        Analyser { vm, locals: Vec::new(), targets: vec![None], span: Span { file, start: 0, end: 0 }, depth: 0 };
+    let mut a = Analyser { vm, locals: Vec::new(), targets: vec![None], span, depth: 0 };
     let r = a.form(form, true);
     let span = a.span;
     vm.no_gc -= 1;
@@ -1331,6 +1330,7 @@ impl Analyser<'_> {
             let doc = self.vm.keyword("doc");
             meta = coll::assoc(self.vm, meta, doc, items[2])?;
         }
+        meta = self.with_place(meta)?;
         // Flags count from here on, so that the value may use them.
         let mut flags = var.get(slot::VAR_FLAGS).fix_get();
         for (key, bit) in [("dynamic", var_flag::DYNAMIC), ("macro", var_flag::MACRO), ("private", var_flag::PRIVATE)] {
@@ -1352,6 +1352,23 @@ impl Analyser<'_> {
             NodeId::NONE
         };
         Ok(self.vm.ast.named(Node::Define, self.span, &full, &[m, init]))
+    }
+
+    /// Metadata of a definition with where it stands; the libraries' own go without.
+    fn with_place(&mut self, meta: Value) -> R {
+        let span = self.span;
+        let place = self.vm.ast.file(span.file).filter(|f| span.end > 0 && !crate::driver::is_library(&f.name));
+        let Some((name, (line, column))) = place.map(|f| (f.name.clone(), f.line_col(span.start))) else {
+            return Ok(meta);
+        };
+        let name = self.vm.str(&name);
+        let mut m = hamt::empty(self.vm);
+        for (k, v) in [("line", Value::fix(line as i64)), ("column", Value::fix(column as i64)), ("file", name)] {
+            let k = self.vm.keyword(k);
+            m = coll::assoc(self.vm, m, k, v)?;
+        }
+        // What the program says of it counts more.
+        if coll::is_map(meta) { coll::conj(self.vm, m, meta) } else { Ok(m) }
     }
 
     fn try_form(&mut self, items: &[Value]) -> R<NodeId> {

@@ -5,7 +5,7 @@
 (defn -print-doc "Prints what is known of the var v." [v]
   (let [m (meta v)]
     (println "-------------------------")
-    (println (str v))
+    (println (subs (str v) 2))
     (when (:arglists m) (prn (:arglists m)))
     (when (:macro m) (println "Macro"))
     (println " " (or (:doc m) ""))))
