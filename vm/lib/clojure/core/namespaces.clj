@@ -221,6 +221,7 @@
 (deftype Eduction [xform coll]
   clojure.lang.Sequential
   clojure.lang.Seqable
+  (printed [_] (sequence xform coll))
   (seq [_] (seq (sequence xform coll)))
   (reduce [_ f] (transduce xform (completing f) coll))
   (reduce [_ f init] (transduce xform (completing f) init coll)))
