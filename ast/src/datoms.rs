@@ -1,228 +1,235 @@
 //! The datom form: `[e a v t m]` for every attribute of every node.
 //!
-//! Entities are node ids + 16 (ids below 16 are reserved). `t` is 0 and `m` 1 (asserted): a program as read.
+//! Entities are node ids + 16 (ids below 16 are reserved); `m` is 1, asserted. What [`facts`] writes, [`read`](crate::read)
+//! takes back, ids included.
 
-use crate::schema::{Kind, Shape};
-use crate::store::{Ast, NodeId, Span};
-use ::datoms::edn::Edn;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::hash::hashes;
+use crate::schema::{COMMON, KINDS, Kind, Shape};
+use crate::store::{Ast, NodeId};
+use ::datoms::edn::{Edn, Keyword};
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// `m` of a fact that takes another back.
+pub const RETRACT: i64 = 0;
+/// `m` of a fact as stated.
+pub const ASSERT: i64 = 1;
+/// Entities of nodes begin here.
+pub const FIRST: i64 = 16;
 
 /// One fact.
-pub type Datom = (i64, String, Edn, i64, i64);
-
-const FIRST: i64 = 16;
-
-fn entity(id: NodeId) -> Edn {
-    Edn::Int(id.0 as i64 + FIRST)
+#[derive(Clone, PartialEq, Debug)]
+pub struct Fact {
+    pub e: i64,
+    pub a: Keyword,
+    pub v: Edn,
+    pub t: i64,
+    pub m: i64,
 }
 
-/// Every fact of the nodes under `roots`, parents after children, attributes in table order. O(nodes).
-pub fn facts(ast: &Ast, ids: impl Iterator<Item = NodeId>) -> Vec<Datom> {
+impl std::fmt::Display for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} :{} {} {} {}]", self.e, self.a.as_str(), self.v, self.t, self.m)
+    }
+}
+
+/// The entity of a node.
+pub fn entity(id: NodeId) -> i64 {
+    i64::from(id.0) + FIRST
+}
+
+/// Every fact of the nodes `ids`, attributes in the order of the table. O(nodes of the columns).
+pub fn facts(ast: &Ast, ids: impl Iterator<Item = NodeId>) -> Vec<Fact> {
+    let children = KINDS.iter().flat_map(|k| k.children.iter().map(|c| c.attr));
+    let attrs: HashMap<&str, Keyword> =
+        COMMON.iter().map(|c| c.0).chain(children).map(|a| (a, Keyword::new(a))).collect();
+    let types: Vec<Edn> = KINDS.iter().map(|k| Edn::keyword(k.name)).collect();
+    let hashes = hashes(ast);
+    let first = ast.ids().next().map_or(0, |id| id.0);
+    let mut child_index = vec![0u32; hashes.len()];
+    for id in ast.ids() {
+        for (i, c) in ast.children(id).iter().enumerate().filter(|(_, c)| c.0 >= first && c.some().is_some()) {
+            child_index[(c.0 - first) as usize] = i as u32;
+        }
+    }
+    let reference = |id: NodeId| Edn::Int(entity(id));
     let mut out = Vec::new();
-    for id in ids {
-        let e = id.0 as i64 + FIRST;
-        let mut add = |a: &str, v: Edn| out.push((e, format!("yin/{a}"), v, 0, 1));
-        let info = ast.kind(id).info();
-        add("type", Edn::keyword(info.name));
+    for id in ids.filter(|id| ast.has(*id)) {
+        let (e, t, kind) = (entity(id), ast.t(id), ast.kind(id));
+        let at = (id.0 - first) as usize;
+        let mut add = |a: &str, v: Edn| out.push(Fact { e, a: attrs[a].clone(), v, t, m: ASSERT });
+        add("yin/type", types[kind as usize].clone());
         if let Some(n) = ast.name(id) {
-            add("name", Edn::symbol(n));
+            add("yin/name", Edn::symbol(n));
         }
         if let Some(v) = ast.value(id) {
-            add("value", v.clone());
+            add("yin/value", v.clone());
         }
-        let c = ast.children(id);
-        let many = c.len() - info.children.iter().filter(|x| x.1 != Shape::Many).count().min(c.len());
-        let mut i = 0;
-        for (attr, shape) in info.children {
-            match shape {
-                Shape::Many => {
-                    let refs: Vec<Edn> = c[i..i + many].iter().map(|x| entity(*x)).collect();
-                    if ast.kind(id) == Kind::Lambda {
-                        let names = c[i..i + many].iter().map(|p| Edn::symbol(ast.name(*p).unwrap_or("_")));
-                        add("params", Edn::Vector(names.collect::<Vec<_>>().into()));
-                    }
-                    add(attr, Edn::Vector(refs.into()));
-                    i += many;
-                }
-                _ => {
-                    if let Some(x) = c[i].some() {
-                        add(attr, entity(x));
-                    }
-                    i += 1;
-                }
+        if kind == Kind::Lambda {
+            let mut names: Vec<Edn> =
+                ast.repeated(id).iter().map(|p| Edn::symbol(ast.name(*p).unwrap_or("_"))).collect();
+            if let Some(rest) = ast.child(id, -2).some() {
+                names.extend([Edn::symbol("&"), Edn::symbol(ast.name(rest).unwrap_or("_"))]);
+            }
+            add("yin/params", Edn::vector(names));
+        }
+        let info = kind.info();
+        let mut fixed = ast.children(id).iter();
+        for c in info.children {
+            if c.shape == Shape::Many {
+                let many = ast.repeated(id);
+                add(c.attr, Edn::vector(many.iter().map(|x| reference(*x)).collect::<Vec<_>>()));
+                fixed = fixed.as_slice()[many.len()..].iter();
+            } else if let Some(x) = fixed.next().and_then(|x| x.some()) {
+                add(c.attr, reference(x));
             }
         }
         if let Some(b) = ast.refers_to(id) {
-            add("refers-to", entity(b));
+            add("yin/refers-to", reference(b));
         }
         if ast.is_tail(id) {
-            add("tail?", Edn::Bool(true));
+            add("yin/tail?", Edn::Bool(true));
         }
         match ast.parent(id) {
             Some(p) => {
-                add("parent", entity(p));
-                let at = ast.children(p).iter().position(|x| *x == id).unwrap_or(0);
-                add("child-index", Edn::Int(at as i64));
+                add("yin/parent", reference(p));
+                add("yin/child-index", Edn::Int(i64::from(child_index[at])));
             }
-            None if ast.roots.contains(&id) => add("root", Edn::Bool(true)),
+            None if ast.roots.binary_search(&id).is_ok() => add("yin/root", Edn::Bool(true)),
             None => {}
         }
+        add("yin/hash", Edn::string(hashes[at].to_string()));
         let span = ast.span(id);
         if let Some(f) = ast.file(span.file) {
-            add("lang", Edn::keyword(if f.name.ends_with(".py") { "python" } else { "clojure" }));
-            add("file", Edn::string(f.name.as_str()));
+            add("yin/lang", Edn::keyword(&f.lang));
+            add("yin/file", Edn::string(f.name.as_str()));
+            add("yin/start", Edn::Int(i64::from(span.start)));
+            add("yin/end", Edn::Int(i64::from(span.end)));
             let ((l, c), (l2, c2)) = (f.line_col(span.start), f.line_col(span.end));
-            add("line", Edn::Int(l as i64));
-            add("column", Edn::Int(c as i64));
-            add("end-line", Edn::Int(l2 as i64));
-            add("end-column", Edn::Int(c2 as i64));
+            add("yin/line", Edn::Int(i64::from(l)));
+            add("yin/column", Edn::Int(i64::from(c)));
+            add("yin/end-line", Edn::Int(i64::from(l2)));
+            add("yin/end-column", Edn::Int(i64::from(c2)));
         }
     }
     out
 }
 
-/// Reads a program from its datoms: builds the nodes under the root in evaluation order. Takes this crate's own form and
-/// the original's, where a lambda has only the symbols of its parameters (`:yin/params [x y]`) and nothing names the root.
-/// `resolve` gives the qualified name of a variable that no binder binds. O(datoms).
+/// A text form of an AST.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// A fact a line, as EDN vectors.
+    Edn,
+    /// A fact a line, as JSON arrays; values that JSON has not are EDN in strings.
+    Json,
+    /// Facts in aligned columns.
+    Table,
+    /// A node a line, children indented.
+    Tree,
+}
+
+impl Format {
+    /// The names of all, for messages.
+    pub const NAMES: &'static str = "edn, json, table and tree";
+    pub fn named(name: &str) -> Option<Format> {
+        Some(match name {
+            "edn" => Format::Edn,
+            "json" => Format::Json,
+            "table" => Format::Table,
+            "tree" => Format::Tree,
+            _ => return None,
+        })
+    }
+}
+
+/// Writes the nodes from `first` on.
 ///
 /// # Errors
-/// What is missing or malformed, as text. Nothing is added to the roots then.
-pub fn read(ast: &mut Ast, facts: &[Edn], resolve: &mut dyn FnMut(&str) -> String) -> Result<NodeId, String> {
-    let mut nodes: BTreeMap<i64, HashMap<String, Edn>> = BTreeMap::new();
-    for f in facts {
-        let (Edn::Vector(d) | Edn::List(d)) = f else { return Err(format!("a datom is [e a v t m], not {f}")) };
-        match (d.first(), d.get(1), d.get(2)) {
-            (Some(Edn::Int(e)), Some(Edn::Keyword(a)), Some(v)) => {
-                let name = a.as_str().strip_prefix("yin/").unwrap_or(a.as_str());
-                nodes.entry(*e).or_default().insert(name.into(), v.clone());
-            }
-            _ => return Err(format!("a datom is [e a v t m], not {f}")),
-        }
+/// Those of `out`.
+pub fn write(ast: &Ast, first: NodeId, format: Format, out: &mut dyn Write) -> io::Result<()> {
+    let ids = ast.ids().filter(|id| *id >= first);
+    if format == Format::Tree {
+        return ids.filter(|id| ast.parent(*id).is_none()).try_for_each(|root| tree(ast, root, out));
     }
-    let mut used = HashSet::new();
-    for n in nodes.values() {
-        for (a, v) in n.iter().filter(|(a, _)| !matches!(a.as_str(), "value" | "parent" | "child-index" | "refers-to"))
-        {
-            match v {
-                Edn::Int(e) if a.as_str() != "line" && a.as_str() != "column" => {
-                    used.insert(*e);
-                }
-                Edn::Vector(es) => {
-                    used.extend(es.iter().filter_map(|e| if let Edn::Int(e) = e { Some(*e) } else { None }))
-                }
-                _ => {}
+    for f in facts(ast, ids) {
+        match format {
+            Format::Edn => writeln!(out, "{f}")?,
+            Format::Table => {
+                writeln!(out, "{:>7}  {:<18} {} {}  {}", f.e, f.a.as_str(), f.t, f.m, f.v)?;
+            }
+            _ => {
+                write!(out, "[{},\":{}\",", f.e, f.a.as_str())?;
+                json(&f.v, out)?;
+                writeln!(out, ",{},{}]", f.t, f.m)?;
             }
         }
     }
-    let stated = nodes.iter().filter(|(_, n)| n.contains_key("root")).map(|(e, _)| *e).max();
-    let typed = nodes.iter().filter(|(e, n)| n.contains_key("type") && !used.contains(e)).map(|(e, _)| *e);
-    let root = stated.or_else(|| typed.max()).ok_or("no root: every node is part of another")?;
-    let mut b = Builder { ast, nodes: &nodes, resolve, scope: Vec::new(), depth: 0 };
-    let id = b.node(root)?;
-    ast.add_root(id);
-    Ok(id)
+    Ok(())
 }
 
-struct Builder<'a> {
-    ast: &'a mut Ast,
-    nodes: &'a BTreeMap<i64, HashMap<String, Edn>>,
-    resolve: &'a mut dyn FnMut(&str) -> String,
-    scope: Vec<(String, NodeId)>,
-    depth: usize,
+fn json(v: &Edn, out: &mut dyn Write) -> io::Result<()> {
+    match v {
+        Edn::Nil => write!(out, "null"),
+        Edn::Bool(b) => write!(out, "{b}"),
+        // Numbers that every reader of JSON keeps.
+        Edn::Int(i) if i.unsigned_abs() < 1 << 53 => write!(out, "{i}"),
+        Edn::Vector(items) if items.iter().all(|i| matches!(i, Edn::Int(_) | Edn::Symbol(_))) => {
+            write!(out, "[")?;
+            for (i, x) in items.iter().enumerate() {
+                write!(out, "{}", if i > 0 { "," } else { "" })?;
+                json(x, out)?;
+            }
+            write!(out, "]")
+        }
+        Edn::Str(s) => json_text(s, out),
+        v => json_text(&v.to_string(), out),
+    }
 }
 
-impl Builder<'_> {
-    fn child(&mut self, e: i64, n: &HashMap<String, Edn>, attr: &str) -> Result<NodeId, String> {
-        match n.get(attr) {
-            Some(Edn::Int(c)) => self.node(*c),
-            _ => Err(format!("node {e} has no :yin/{attr}")),
+fn json_text(s: &str, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "\"")?;
+    for c in s.chars() {
+        match c {
+            '"' | '\\' => write!(out, "\\{c}")?,
+            '\n' => write!(out, "\\n")?,
+            c if c < ' ' || c == '\x7f' => write!(out, "\\u{:04x}", c as u32)?,
+            c => write!(out, "{c}")?,
         }
     }
-    fn node(&mut self, e: i64) -> Result<NodeId, String> {
-        self.depth += 1;
-        if self.depth > 2000 {
-            return Err("the program is nested too deeply, or a node contains itself".into());
+    write!(out, "\"")
+}
+
+fn tree(ast: &Ast, root: NodeId, out: &mut dyn Write) -> io::Result<()> {
+    let mut work = vec![(0, "", root)];
+    while let Some((depth, attr, id)) = work.pop() {
+        let info = ast.kind(id).info();
+        write!(out, "{:indent$}", "", indent = 2 * depth)?;
+        if !attr.is_empty() {
+            write!(out, "{}: ", attr.trim_start_matches("yin/"))?;
         }
-        let nodes = self.nodes;
-        let n = nodes.get(&e).ok_or_else(|| format!("no node {e}"))?;
-        let span = Span { file: u32::MAX, ..Span::default() };
-        let name = |n: &HashMap<String, Edn>| match n.get("name") {
-            Some(Edn::Symbol(s)) => Ok(s.as_str().to_string()),
-            _ => Err(format!("node {e} has no :yin/name")),
-        };
-        let kind = match n.get("type") {
-            Some(Edn::Keyword(k)) => k.as_str(),
-            _ => return Err(format!("node {e} has no :yin/type")),
-        };
-        let id = match kind {
-            "literal" => self.ast.literal(span, n.get("value").cloned().unwrap_or(Edn::Nil)),
-            "variable" => {
-                let name = name(n)?;
-                match self.scope.iter().rev().find(|s| s.0 == name).map(|s| s.1) {
-                    Some(binder) => self.ast.local(span, &name, binder),
-                    None => {
-                        let full = (self.resolve)(&name);
-                        self.ast.named(Kind::Variable, span, &full, &[])
-                    }
-                }
-            }
-            "lambda" => {
-                let Some(Edn::Vector(params)) = n.get("params") else {
-                    return Err(format!("node {e} has no :yin/params"));
-                };
-                let mark = self.scope.len();
-                let mut children = Vec::new();
-                for p in params.iter() {
-                    let p = p.to_string();
-                    let binder = self.ast.named(Kind::Parameter, span, &p, &[]);
-                    self.scope.push((p, binder));
-                    children.push(binder);
-                }
-                let body = self.child(e, n, "body")?;
-                self.scope.truncate(mark);
-                children.extend([NodeId::NONE, body]);
-                self.ast.add(Kind::Lambda, span, &children)
-            }
-            "application" => {
-                let mut children = vec![self.child(e, n, "operator")?];
-                if let Some(Edn::Vector(operands)) = n.get("operands") {
-                    for o in operands.iter() {
-                        match o {
-                            Edn::Int(o) => children.push(self.node(*o)?),
-                            _ => return Err(format!("an operand of node {e} is no entity")),
-                        }
-                    }
-                }
-                self.ast.add(Kind::Application, span, &children)
-            }
-            "if" => {
-                let test = self.child(e, n, "test")?;
-                let yes = self.child(e, n, "consequent")?;
-                let no = if n.contains_key("alternate") { self.child(e, n, "alternate")? } else { NodeId::NONE };
-                self.ast.add(Kind::If, span, &[test, yes, no])
-            }
-            "do" => {
-                let mut children = Vec::new();
-                if let Some(Edn::Vector(statements)) = n.get("statements") {
-                    for s in statements.iter() {
-                        match s {
-                            Edn::Int(s) => children.push(self.node(*s)?),
-                            _ => return Err(format!("a statement of node {e} is no entity")),
-                        }
-                    }
-                }
-                self.ast.add(Kind::Do, span, &children)
-            }
-            k => {
-                return Err(format!(
-                    "node {e}: programs given as datoms may hold literals, variables, lambdas, applications, if and do, not :{k}"
-                ));
-            }
-        };
-        if n.get("tail?") == Some(&Edn::Bool(true)) {
-            self.ast.set_tail(id);
+        write!(out, "{}", info.name)?;
+        if let Some(n) = ast.name(id) {
+            write!(out, " {n}")?;
         }
-        self.depth -= 1;
-        Ok(id)
+        if let Some(v) = ast.value(id) {
+            write!(out, " {v}")?;
+        }
+        write!(out, "  #{}", entity(id))?;
+        if let Some(b) = ast.refers_to(id) {
+            write!(out, " -> #{}", entity(b))?;
+        }
+        if ast.is_tail(id) {
+            write!(out, " tail")?;
+        }
+        let span = ast.span(id);
+        if ast.file(span.file).is_some() {
+            let (l, c) = ast.line_col(id);
+            write!(out, " {l}:{c}")?;
+        }
+        writeln!(out)?;
+        let from = work.len();
+        work.extend(ast.edges(id).map(|(a, c)| (depth + 1, a, c)));
+        work[from..].reverse();
     }
+    Ok(())
 }

@@ -1,11 +1,19 @@
 //! The Universal AST: one node table, its columnar form, its datoms.
 //!
-//! Reading order: `schema` (the node table), `store` (columns, builder, views), `datoms` (to and from `[e a v t m]`).
+//! Reading order: `schema` (the node table), `store` (columns, builder, views), `hash` (what nodes mean), `check` (what must
+//! hold), `datoms` (to `[e a v t m]` and other texts), `read` (back).
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod datoms;
+pub mod hash;
+pub mod read;
 pub mod schema;
 pub mod store;
 
-pub use schema::{Kind, Shape};
+pub use read::{FactError, parse, program, read};
+pub use schema::{Kind, Role, Shape};
 pub use store::{Ast, Name, NodeId, Span};
+
+#[cfg(test)]
+mod tests;

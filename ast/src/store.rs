@@ -1,11 +1,19 @@
 //! Programs as columns: one append-only store for all files of a program.
 //!
 //! Nodes are appended in evaluation order, so children have smaller ids than their parents, binders smaller ids than their
-//! uses. One column per attribute; children in a shared edge column.
+//! uses. One column per attribute. What few nodes have is elsewhere: transactions and files are runs, children lie in a
+//! shared edge column, and a node's name, value or binder share one payload column, as hardly any node has two of them;
+//! [`Extra`] keeps the second.
+//!
+//! # Invariants
+//! 1. `payload[i]` is a binder if bit `i` of `is_ref` is set; else an index into `literals` if the kind is valued and not
+//!    named; else an index into `names`; `u32::MAX` if there is none.
+//! 2. A variable's name is its binder's unless `extra` says otherwise, and binders have smaller ids.
 
 use crate::schema::{Kind, Shape};
 use datoms::edn::Edn;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 /// A node of an [`Ast`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -31,17 +39,32 @@ pub struct Span {
     pub end: u32,
 }
 
-/// A source file: its name and where its lines start.
+impl Span {
+    /// The file of nodes that come from no file.
+    pub const NO_FILE: u32 = u32::MAX;
+    /// Of a node that comes from no file.
+    pub const NONE: Span = Span { file: Span::NO_FILE, start: 0, end: 0 };
+}
+
+/// A source file: its name, language, text and where its lines start.
 #[derive(Clone, Debug)]
 pub struct File {
     pub name: String,
+    /// `clojure`, `python`.
+    pub lang: String,
+    /// Empty for a file known from datoms only.
     pub text: String,
     line_starts: Vec<u32>,
+    /// Without text: offset → line and column, for the offsets that nodes have.
+    marks: BTreeMap<u32, (u32, u32)>,
 }
 
 impl File {
     /// Line and column, from 1, of a byte offset. O(log lines).
     pub fn line_col(&self, at: u32) -> (u32, u32) {
+        if let Some(m) = self.marks.get(&at) {
+            return *m;
+        }
         let line = self.line_starts.partition_point(|s| *s <= at).max(1);
         let start = self.line_starts[line - 1] as usize;
         let end = (at as usize).min(self.text.len());
@@ -50,33 +73,56 @@ impl File {
     }
     /// Text of a line, from 1.
     pub fn line(&self, line: u32) -> &str {
-        let start = self.line_starts.get(line as usize - 1).map_or(self.text.len(), |s| *s as usize);
+        let start = self.line_starts.get((line as usize).wrapping_sub(1)).map_or(self.text.len(), |s| *s as usize);
         self.text[start..].lines().next().unwrap_or("")
     }
+    /// Says where an offset is, in a file without text.
+    pub(crate) fn mark(&mut self, at: u32, line_col: (u32, u32)) {
+        self.marks.insert(at, line_col);
+    }
+}
+
+/// What the payload column has no room for.
+#[derive(Clone, Default, Debug)]
+struct Extra {
+    name: Option<Name>,
+    value: Option<u32>,
 }
 
 /// A program.
 #[derive(Clone, Default, Debug)]
 pub struct Ast {
-    kind: Vec<u8>,
+    kind: Vec<Kind>,
     start: Vec<u32>,
     end: Vec<u32>,
-    file: Vec<u16>,
     parent: Vec<NodeId>,
-    name: Vec<u32>,
-    refers_to: Vec<NodeId>,
-    literal: Vec<u32>,
+    payload: Vec<u32>,
     edge_start: Vec<u32>,
     edges: Vec<NodeId>,
+    is_ref: Vec<u64>,
     tail: Vec<u64>,
+    extra: BTreeMap<u32, Extra>,
+    /// First node and file, ascending.
+    file_runs: Vec<(u32, u32)>,
+    /// First node and transaction, ascending.
+    t_runs: Vec<(u32, i64)>,
     literals: Vec<Edn>,
-    names: Vec<String>,
-    name_ids: HashMap<String, u32>,
+    names: Vec<Box<str>>,
+    name_ids: FxHashMap<Box<str>, u32>,
     files: Vec<File>,
     /// Ids below these belong to the image the machine was started from.
     base: u32,
     file_base: u32,
     pub roots: Vec<NodeId>,
+}
+
+fn bit(bits: &[u64], i: usize) -> bool {
+    bits[i / 64] >> (i % 64) & 1 != 0
+}
+
+fn at_run<T: Copy>(runs: &[(u32, T)], id: u32) -> Option<T> {
+    let i = runs.partition_point(|r| r.0 <= id);
+    i.checked_sub(1).map(|i| runs[i].1)
 }
 
 impl Ast {
@@ -91,6 +137,10 @@ impl Ast {
     pub fn len(&self) -> usize {
         self.base as usize + self.kind.len()
     }
+    /// All nodes, children before parents.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (self.base..self.len() as u32).map(NodeId)
+    }
     /// Number of files, those of the image included.
     pub fn n_files(&self) -> u32 {
         self.file_base + self.files.len() as u32
@@ -102,6 +152,9 @@ impl Ast {
     pub fn file(&self, id: u32) -> Option<&File> {
         self.files.get(id.checked_sub(self.file_base)? as usize)
     }
+    pub(crate) fn file_mut(&mut self, id: u32) -> Option<&mut File> {
+        self.files.get_mut(id.checked_sub(self.file_base)? as usize)
+    }
     fn at(&self, id: NodeId) -> usize {
         (id.0 - self.base) as usize
     }
@@ -109,12 +162,22 @@ impl Ast {
         self.kind.is_empty()
     }
 
-    /// Adds a source file.
+    /// Adds a source file; its language by its suffix.
     pub fn add_file(&mut self, name: &str, text: &str) -> u32 {
         let mut line_starts = vec![0];
         line_starts.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1));
-        self.files.push(File { name: name.into(), text: text.into(), line_starts });
+        let lang = if name.ends_with(".py") { "python" } else { "clojure" };
+        let (name, lang, text) = (name.into(), lang.into(), text.into());
+        self.files.push(File { name, lang, text, line_starts, marks: BTreeMap::new() });
         self.file_base + self.files.len() as u32 - 1
+    }
+    /// Adds a file of which only the name and the language are known.
+    pub(crate) fn add_file_known_by_name(&mut self, name: &str, lang: &str) -> u32 {
+        let id = self.add_file(name, "");
+        if let Some(f) = self.file_mut(id) {
+            f.lang = lang.into();
+        }
+        id
     }
     pub fn intern(&mut self, s: &str) -> Name {
         if let Some(&id) = self.name_ids.get(s) {
@@ -125,19 +188,29 @@ impl Ast {
         self.name_ids.insert(s.into(), id);
         Name(id)
     }
+    /// Nodes from here on belong to transaction `t`.
+    pub fn set_t(&mut self, t: i64) {
+        let from = self.len() as u32;
+        if self.t_runs.last().is_some_and(|r| r.0 == from) {
+            self.t_runs.pop();
+        }
+        if self.t_runs.last().map_or(0, |r| r.1) != t {
+            self.t_runs.push((from, t));
+        }
+    }
 
     /// Appends a node. `children` are as the node table lists them, `NONE` for an absent optional one.
     pub fn add(&mut self, kind: Kind, span: Span, children: &[NodeId]) -> NodeId {
         let id = NodeId(self.len() as u32);
         debug_assert!(self.fits(kind, children.len()), "{kind:?} with {} children", children.len());
-        self.kind.push(kind as u8);
+        self.kind.push(kind);
         self.start.push(span.start);
         self.end.push(span.end);
-        self.file.push(span.file as u16);
+        if self.file_runs.last().map_or(Span::NO_FILE, |r| r.1) != span.file {
+            self.file_runs.push((id.0, span.file));
+        }
         self.parent.push(NodeId::NONE);
-        self.name.push(u32::MAX);
-        self.refers_to.push(NodeId::NONE);
-        self.literal.push(u32::MAX);
+        self.payload.push(u32::MAX);
         self.edge_start.push(self.edges.len() as u32);
         self.edges.extend_from_slice(children);
         for c in children.iter().filter(|c| c.some().is_some()) {
@@ -146,13 +219,12 @@ impl Ast {
         }
         if (id.0 - self.base).is_multiple_of(64) {
             self.tail.push(0);
+            self.is_ref.push(0);
         }
         id
     }
     fn fits(&self, kind: Kind, n: usize) -> bool {
-        let shapes = kind.info().children;
-        let fixed = shapes.iter().filter(|c| c.1 != Shape::Many).count();
-        if shapes.len() == fixed { n == fixed } else { n >= fixed }
+        kind.info().repeated(n).is_some()
     }
     pub fn literal(&mut self, span: Span, v: Edn) -> NodeId {
         let id = self.add(Kind::Literal, span, &[]);
@@ -170,19 +242,43 @@ impl Ast {
         self.set_refers_to(id, binder);
         id
     }
+    fn payload_is_value(kind: Kind) -> bool {
+        let info = kind.info();
+        info.valued && !info.named
+    }
     pub fn set_name(&mut self, id: NodeId, name: &str) {
         let n = self.intern(name);
         let i = self.at(id);
-        self.name[i] = n.0;
+        if bit(&self.is_ref, i) {
+            if self.name(id) != Some(name) {
+                self.extra.entry(id.0).or_default().name = Some(n);
+            }
+        } else if Self::payload_is_value(self.kind[i]) {
+            self.extra.entry(id.0).or_default().name = Some(n);
+        } else {
+            self.payload[i] = n.0;
+        }
     }
     pub fn set_value(&mut self, id: NodeId, v: Edn) {
         let i = self.at(id);
-        self.literal[i] = self.literals.len() as u32;
+        let at = self.literals.len() as u32;
         self.literals.push(v);
+        if Self::payload_is_value(self.kind[i]) {
+            self.payload[i] = at;
+        } else {
+            self.extra.entry(id.0).or_default().value = Some(at);
+        }
     }
+    /// Says what a variable (or, in a `letrec`, a binding) refers to. The binder must be older.
     pub fn set_refers_to(&mut self, id: NodeId, binder: NodeId) {
         let i = self.at(id);
-        self.refers_to[i] = binder;
+        debug_assert!(binder < id && !Self::payload_is_value(self.kind[i]));
+        let own = self.name(id).map(String::from);
+        self.payload[i] = binder.0;
+        self.is_ref[i / 64] |= 1 << (i % 64);
+        if let Some(own) = own {
+            self.set_name(id, &own);
+        }
     }
     pub fn set_tail(&mut self, id: NodeId) {
         let i = self.at(id);
@@ -193,7 +289,7 @@ impl Ast {
     }
 
     pub fn kind(&self, id: NodeId) -> Kind {
-        Kind::from_u8(self.kind[self.at(id)]).expect("stored from a kind")
+        self.kind[self.at(id)]
     }
     /// All children, as the node table lists them.
     pub fn children(&self, id: NodeId) -> &[NodeId] {
@@ -207,32 +303,131 @@ impl Ast {
         if i < 0 { c[(c.len() as isize + i) as usize] } else { c[i as usize] }
     }
     pub fn name(&self, id: NodeId) -> Option<&str> {
-        self.names.get(self.name[self.at(id)] as usize).map(String::as_str)
+        let mut id = id;
+        loop {
+            let i = self.at(id);
+            if let Some(n) = self.extra.get(&id.0).and_then(|e| e.name) {
+                return Some(&self.names[n.0 as usize]);
+            }
+            if !bit(&self.is_ref, i) {
+                let none = Self::payload_is_value(self.kind[i]);
+                return if none { None } else { self.names.get(self.payload[i] as usize).map(|s| &**s) };
+            }
+            id = NodeId(self.payload[i]);
+        }
     }
     pub fn value(&self, id: NodeId) -> Option<&Edn> {
-        self.literals.get(self.literal[self.at(id)] as usize)
+        let i = self.at(id);
+        if Self::payload_is_value(self.kind[i]) {
+            return self.literals.get(self.payload[i] as usize);
+        }
+        self.extra.get(&id.0).and_then(|e| e.value).map(|v| &self.literals[v as usize])
     }
     pub fn refers_to(&self, id: NodeId) -> Option<NodeId> {
-        self.refers_to[self.at(id)].some()
+        let i = self.at(id);
+        bit(&self.is_ref, i).then(|| NodeId(self.payload[i]))
     }
     pub fn parent(&self, id: NodeId) -> Option<NodeId> {
         self.parent[self.at(id)].some()
     }
     pub fn is_tail(&self, id: NodeId) -> bool {
-        let i = self.at(id);
-        self.tail[i / 64] >> (i % 64) & 1 != 0
+        bit(&self.tail, self.at(id))
+    }
+    /// The transaction that asserted the node.
+    pub fn t(&self, id: NodeId) -> i64 {
+        at_run(&self.t_runs, id.0).unwrap_or(0)
     }
     pub fn span(&self, id: NodeId) -> Span {
         let i = self.at(id);
-        Span { file: self.file[i] as u32, start: self.start[i], end: self.end[i] }
+        let file = at_run(&self.file_runs, id.0).unwrap_or(Span::NO_FILE);
+        Span { file, start: self.start[i], end: self.end[i] }
     }
     pub fn line_col(&self, id: NodeId) -> (u32, u32) {
         let s = self.span(id);
         self.file(s.file).map_or((0, 0), |f| f.line_col(s.start))
     }
-    /// Bytes of the columns.
+    /// An empty store whose ids continue those of this one, to be appended when it is whole.
+    pub(crate) fn continuation(&self) -> Ast {
+        Ast::after_image(self.len() as u32, self.n_files())
+    }
+    /// Takes over the nodes of a continuation of this store.
+    pub(crate) fn append(&mut self, new: Ast) {
+        debug_assert!(new.base as usize == self.len() && new.file_base == self.n_files());
+        for id in new.ids() {
+            self.set_t(new.t(id));
+            let node = self.add(new.kind(id), new.span(id), new.children(id));
+            if let Some(b) = new.refers_to(id) {
+                self.set_refers_to(node, b);
+            }
+            if let Some(n) = new.name(id) {
+                self.set_name(node, n);
+            }
+            if let Some(v) = new.value(id) {
+                self.set_value(node, v.clone());
+            }
+            if new.is_tail(id) {
+                self.set_tail(node);
+            }
+        }
+        self.files.extend(new.files);
+        self.roots.extend(new.roots);
+    }
+    /// Bytes of the columns: nodes, edges, runs and tables of names and values, without texts of files.
     pub fn size_bytes(&self) -> usize {
-        let n = self.kind.len();
-        n * (1 + 4 + 4 + 2 + 4 + 4 + 4 + 4 + 4) + self.edges.len() * 4 + self.tail.len() * 8
+        let per_node = 1 + 4 + 4 + 4 + 4 + 4;
+        let text: usize = self.names.iter().map(|n| n.len()).sum();
+        self.kind.len() * per_node
+            + self.edges.len() * 4
+            + (self.tail.len() + self.is_ref.len()) * 8
+            + self.file_runs.len() * 8
+            + self.t_runs.len() * 16
+            + self.extra.len() * (4 + size_of::<Extra>())
+            + self.literals.len() * size_of::<Edn>()
+            + self.names.len() * size_of::<Box<str>>()
+            + text
+    }
+    /// Children in evaluation order with their attribute, absent ones left out.
+    pub fn edges(&self, id: NodeId) -> impl Iterator<Item = (&'static str, NodeId)> + '_ {
+        let (c, info) = (self.children(id), self.kind(id).info());
+        c.iter().enumerate().filter_map(move |(i, x)| Some((info.child_at(i, c.len())?.attr, x.some()?)))
+    }
+    /// The repeated children.
+    pub fn repeated(&self, id: NodeId) -> &[NodeId] {
+        let (c, info) = (self.children(id), self.kind(id).info());
+        let before = info.children.iter().position(|c| c.shape == Shape::Many);
+        match (before, info.repeated(c.len())) {
+            (Some(b), Some(n)) => &c[b..b + n],
+            _ => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_give_back_what_was_put_in() {
+        let mut a = Ast::after_image(7, 3);
+        let f = a.add_file("a.clj", "(fn [x] x)\nλ y");
+        let at = |start, end| Span { file: f, start, end };
+        let p = a.named(Kind::Parameter, at(5, 6), "x", &[]);
+        let x = a.local(at(8, 9), "x", p);
+        let l = a.add(Kind::Lambda, at(0, 10), &[p, NodeId::NONE, x]);
+        a.set_t(3);
+        let field = a.named(Kind::Field, Span::NONE, "n", &[x]);
+        a.set_value(field, Edn::Int(2));
+        let other = a.local(at(14, 15), "this", p);
+        assert_eq!((p, l, a.len()), (NodeId(7), NodeId(9), 12));
+        assert_eq!(
+            (a.name(x), a.refers_to(x), a.name(other), a.refers_to(other)),
+            (Some("x"), Some(p), Some("this"), Some(p))
+        );
+        assert_eq!((a.name(field), a.value(field), a.span(field)), (Some("n"), Some(&Edn::Int(2)), Span::NONE));
+        assert_eq!((a.name(l), a.value(l), a.parent(p), a.parent(l)), (None, None, Some(l), None));
+        assert_eq!((a.t(l), a.t(other), a.line_col(other), a.line_col(l)), (0, 3, (2, 3), (1, 1)));
+        assert_eq!(a.edges(l).collect::<Vec<_>>(), [("yin/parameters", p), ("yin/body", x)]);
+        assert_eq!(a.repeated(l), [p]);
+        assert_eq!(a.file(f).map(|f| f.line(2)), Some("λ y"));
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{Options, eval, machine};
 use std::io::Write;
+use yin_ast::NodeId;
+use yin_ast::datoms::Format;
 
 pub fn run(o: &Options) -> i32 {
     let Some(file) = &o.file else {
@@ -22,25 +24,26 @@ pub fn run(o: &Options) -> i32 {
             return 70;
         }
     };
-    let first = vm.ast.len() as u32;
-    if let Err(e) = vm.analyse_text(&source, file) {
-        return eval::failed(&mut vm, e);
-    }
-    let ids = (first..vm.ast.len() as u32).map(yin_ast::NodeId);
-    let mut out = std::io::BufWriter::new(std::io::stdout());
-    let facts = yin_ast::datoms::facts(&vm.ast, ids);
-    let r = match o.format.as_deref().unwrap_or("edn") {
-        "edn" => facts.iter().try_for_each(|(e, a, v, t, m)| writeln!(out, "[{e} :{a} {v} {t} {m}]")),
-        "table" => facts.iter().try_for_each(|(e, a, v, t, m)| writeln!(out, "{e:>7}  {a:<18} {t} {m}  {v}")),
-        "json" => facts.iter().try_for_each(|(e, a, v, t, m)| {
-            writeln!(out, "{}", serde_json::json!([e, format!(":{a}"), v.to_string(), t, m]))
-        }),
-        f => {
-            eprintln!("yin: ast has the formats edn, table and json, not {f}");
+    let name = o.format.as_deref().unwrap_or("edn");
+    let Some(format) = Format::named(name) else {
+        eprintln!("yin: ast has the formats {}, not {name}", Format::NAMES);
+        return 2;
+    };
+    let first = NodeId(vm.ast.len() as u32);
+    if file.ends_with(".edn") {
+        // Datoms again: checked, and completed where they say less.
+        if let Err(errors) = yin_ast::parse(&source)
+            .map_err(|e| vec![e])
+            .and_then(|facts| yin_ast::read(&mut vm.ast, &facts).map(|_| ()))
+        {
+            errors.iter().for_each(|e| eprintln!("error[read]: {file}: {e}"));
             return 2;
         }
-    };
+    } else if let Err(e) = vm.analyse_text(&source, file) {
+        return eval::failed(&mut vm, e);
+    }
+    let mut out = std::io::BufWriter::new(std::io::stdout());
     // A reader that has seen enough is no error.
-    let _ = r.and_then(|()| out.flush());
+    let _ = yin_ast::datoms::write(&vm.ast, first, format, &mut out).and_then(|()| out.flush());
     0
 }

@@ -17,7 +17,7 @@ usage: yin FILE [ARG…]            run a program
        yin run FILE.edn           a program given as datoms [e a v t m] of its AST
        yin eval EXPR|-            run, then print the last value
        yin repl                   read, evaluate, print, again
-       yin ast FILE               the program's AST as datoms (--format edn|table|tree)
+       yin ast FILE               the program's AST as datoms (--format edn|json|table|tree)
        yin conform --lang clj|datalog FILE   many cases in one process
        yin bench store [NAME…]    times the query workloads
 

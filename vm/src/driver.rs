@@ -815,42 +815,58 @@ impl Vm {
 }
 
 impl Vm {
-    /// Runs a program given as datoms of its AST: one vector of `[e a v t m]`, or one after the other.
+    /// Runs a program given as datoms of its AST, root after root: one vector of `[e a v t m]`, or one after the other. The
+    /// value of the last root. Variables that nothing binds are resolved in the current namespace.
     ///
     /// # Errors
-    /// A read error for malformed datoms; else what the program throws.
+    /// A read error for datoms that are no program; else what the program throws.
     pub fn eval_datoms(&mut self, source: &str) -> Result<Value, Exit> {
-        let forms = match datoms::edn::read_all(source) {
-            Ok(f) => f,
-            Err(e) => return Err(self.err(ErrKind::Read, e.to_string())),
+        let first = self.ast.len() as u32;
+        let read = match yin_ast::parse(source) {
+            Ok(facts) => yin_ast::read(&mut self.ast, &facts),
+            Err(e) => Err(vec![e]),
         };
-        let facts = match forms.as_slice() {
-            [datoms::edn::Edn::Vector(all)] if matches!(all.first(), Some(datoms::edn::Edn::Vector(_))) => all.to_vec(),
-            _ => forms,
+        let roots = match read {
+            Ok(roots) => roots,
+            Err(errors) => {
+                let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                return Err(self.err(ErrKind::Read, text.join("; ")));
+            }
         };
-        let mut ast = std::mem::take(&mut self.ast);
-        let read = yin_ast::datoms::read(&mut ast, &facts, &mut |name| {
-            let id = self.names.intern(name);
-            match self.resolve(id) {
+        let globals = self.ast.ids().filter(|id| id.0 >= first).filter(|id| {
+            matches!(self.ast.kind(*id), yin_ast::Kind::Variable | yin_ast::Kind::Var | yin_ast::Kind::Define)
+                && self.ast.refers_to(*id).is_none()
+        });
+        for id in globals.collect::<Vec<_>>() {
+            let name = self.ast.name(id).unwrap_or("").to_string();
+            if name.len() > 1 && name.contains('/') {
+                continue;
+            }
+            let symbol = self.names.intern(&name);
+            let full = match self.resolve(symbol) {
                 Ok(Some(v)) if let Some(o) = v.as_kind(Kind::Var) => {
                     let text = |v: Value| v.as_plain_symbol().map_or("", |id| self.names.text(id));
                     format!("{}/{}", text(o.get(slot::VAR_NS)), text(o.get(slot::VAR_NAME)))
                 }
-                _ => format!("user/{name}"),
-            }
-        });
-        self.ast = ast;
-        let draft = match read.and_then(|root| compile::compile(&self.ast, root, &Env { prims: &self.prim_ids })) {
-            Ok(d) => d,
-            Err(m) => return Err(self.err(ErrKind::Read, m)),
-        };
-        self.dump(&draft);
-        match self.install(&draft) {
-            Ok(p) => {
-                let f = self.closure(p);
-                self.call_now(f, &[])
-            }
-            Err(m) => Err(self.err(ErrKind::Syntax, m)),
+                _ => format!("{}/{name}", self.current_ns_name()),
+            };
+            self.ast.set_name(id, &full);
         }
+        let mut last = Value::NIL;
+        for root in roots {
+            let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids }) {
+                Ok(d) => d,
+                Err(m) => return Err(self.err(ErrKind::Syntax, m)),
+            };
+            self.dump(&draft);
+            match self.install(&draft) {
+                Ok(p) => {
+                    let f = self.closure(p);
+                    last = self.call_now(f, &[])?;
+                }
+                Err(m) => return Err(self.err(ErrKind::Syntax, m)),
+            }
+        }
+        Ok(last)
     }
 }
