@@ -1,0 +1,42 @@
+;; Lets Guile run main.scm, which is written for Chez Scheme. The runner puts this text in front.
+(use-modules (rnrs hashtables)
+             ((rnrs exceptions) #:select (guard raise))
+             ((rnrs base) #:select (vector-map exact))
+             ((rnrs sorting) #:select (list-sort))
+             ((srfi srfi-9) #:select ((define-record-type . define-plain-record-type))))
+
+(define-syntax define-record-type
+  (syntax-rules (fields mutable)
+    ((_ (name make pred) (fields (mutable f get set) ...))
+     (define-plain-record-type name (make f ...) pred (f get set) ...))))
+
+(define-inlinable (fx+ a b) (+ a b))
+(define-inlinable (fx- a b) (- a b))
+(define-inlinable (fx* a b) (* a b))
+(define-inlinable (fxquotient a b) (quotient a b))
+(define-inlinable (fxremainder a b) (remainder a b))
+(define-inlinable (fx= a b) (= a b))
+(define-inlinable (fx< a b) (< a b))
+(define-inlinable (fx> a b) (> a b))
+(define-inlinable (fx<= a b) (<= a b))
+(define-inlinable (fx>= a b) (>= a b))
+(define-inlinable (fxand a b) (logand a b))
+(define-inlinable (fxior a b) (logior a b))
+(define-inlinable (fxxor a b) (logxor a b))
+(define-inlinable (fxsll a b) (ash a b))
+(define-inlinable (fxsrl a b) (ash a (- b)))
+(define-inlinable (fl+ a b) (+ a b))
+(define-inlinable (fl- a b) (- a b))
+(define-inlinable (fl* a b) (* a b))
+(define-inlinable (fl/ a b) (/ a b))
+(define-inlinable (fl< a b) (< a b))
+(define-inlinable (fl> a b) (> a b))
+(define-inlinable (flabs a) (abs a))
+(define-inlinable (fixnum->flonum a) (exact->inexact a))
+
+(define (fold-left f acc xs)
+  (if (null? xs) acc (fold-left f (f acc (car xs)) (cdr xs))))
+
+(define (real-time)
+  (* 1000.0 (/ (exact->inexact (get-internal-real-time)) internal-time-units-per-second)))
+
