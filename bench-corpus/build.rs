@@ -17,7 +17,7 @@ fn name(p: &Path) -> String {
 
 fn main() {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let mut out = String::from("pub(crate) static PROGRAMS: &[(&str, &str, &[(&str, &str)])] = &[\n");
+    let mut out = String::from("pub(crate) static PROGRAMS: &[(&str, &str, Files)] = &[\n");
     for set in ["headline", "other", "micro"] {
         println!("cargo:rerun-if-changed={set}");
         for program in sorted(&root.join(set)) {
@@ -29,7 +29,7 @@ fn main() {
             out.push_str("]),\n");
         }
     }
-    out.push_str("];\npub(crate) static SHIMS: &[(&str, &str)] = &[\n");
+    out.push_str("];\npub(crate) static SHIMS: Files = &[\n");
     println!("cargo:rerun-if-changed=shims");
     for file in sorted(&root.join("shims")) {
         writeln!(out, "({:?}, include_str!({:?})),", name(&file), file).unwrap();

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// Names and texts.
+type Files = &'static [(&'static str, &'static str)];
+
 include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
 
 /// Which group of the corpus a program belongs to.
