@@ -7,7 +7,7 @@ use crate::hash::hashes;
 use crate::schema::{COMMON, KINDS, Kind, Shape};
 use crate::store::{Ast, NodeId};
 use ::datoms::edn::{Edn, Keyword};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use std::io::{self, Write};
 
 /// `m` of a fact that takes another back.

@@ -28,13 +28,13 @@ pub(crate) struct Scopes {
     /// Binders in scope, outermost first.
     pub visible: Vec<NodeId>,
     /// Where in `visible` a binder was put last, by id.
-    level: std::collections::HashMap<NodeId, usize>,
+    level: rustc_hash::FxHashMap<NodeId, usize>,
 }
 
 impl Scopes {
     /// Calls `see` for every node under `root`, children first, with the scopes as they are when the node is evaluated.
     pub(crate) fn walk(ast: &Ast, root: NodeId, mut see: impl FnMut(NodeId, &Scopes)) {
-        let mut s = Scopes { visible: Vec::new(), level: std::collections::HashMap::new() };
+        let mut s = Scopes { visible: Vec::new(), level: rustc_hash::FxHashMap::default() };
         // Node, next child, binders in scope when it was entered.
         let mut work = vec![(root, 0, 0)];
         s.enter(ast, root);

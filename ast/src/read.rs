@@ -10,7 +10,8 @@ use crate::datoms::{ASSERT, FIRST, Fact, RETRACT};
 use crate::schema::{Kind, Shape};
 use crate::store::{Ast, NodeId, Span};
 use ::datoms::edn::{Edn, Keyword, read_all};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use std::collections::BTreeMap;
 
 /// Most nodes that shared entities may unfold to.
 const MAX_NODES: usize = 1 << 24;
@@ -108,7 +109,7 @@ pub fn read(ast: &mut Ast, facts: &[Fact]) -> Result<Vec<NodeId>, Vec<FactError>
     // Work on a copy of nothing: a store that continues the ids, taken over when all is well.
     let mut new = ast.continuation();
     let mut b =
-        Builder { entities: &entities, ast: &mut new, made: HashMap::new(), scopes: Vec::new(), files: Vec::new() };
+        Builder { entities: &entities, ast: &mut new, made: HashMap::default(), scopes: Vec::new(), files: Vec::new() };
     let mut new_roots =
         if b.in_order() { b.direct(&roots) } else { roots.iter().map(|r| b.unfold(*r)).collect::<Result<_, _>>()? };
     let made: HashMap<NodeId, i64> = b.made.iter().map(|(e, id)| (*id, *e)).collect();
@@ -168,7 +169,7 @@ fn gather(facts: &[Fact]) -> Result<(Entities, Vec<i64>), Vec<FactError>> {
         return Err(errors);
     }
     entities.retain(|_, e| e.kind.is_some());
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     order.retain(|e| entities.contains_key(e) && seen.insert(*e));
     Ok((entities, order))
 }
@@ -233,7 +234,7 @@ fn param_names(v: &Edn) -> Option<Vec<String>> {
 
 /// Bounds depth and number of nodes, and finds cycles, before anything is built.
 fn sizes(entities: &mut Entities, order: &[i64]) -> Result<(), Vec<FactError>> {
-    let mut open = HashSet::new();
+    let mut open = HashSet::default();
     for &start in order {
         let mut work = vec![(start, 0)];
         while let Some((id, next)) = work.last_mut() {
@@ -302,7 +303,7 @@ impl Builder<'_> {
         let binders: HashSet<String> =
             self.entities.values().filter(|e| e.kind.is_some_and(Kind::is_binder)).filter_map(|e| e.name()).collect();
         let Some((&least, _)) = self.entities.iter().next() else { return false };
-        let mut used = HashSet::new();
+        let mut used = HashSet::default();
         self.entities.iter().enumerate().all(|(i, (&id, e))| {
             let refers = e.int("yin/refers-to");
             least.checked_add(i as i64) == Some(id)

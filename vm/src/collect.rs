@@ -142,7 +142,7 @@ impl Vm {
     ///
     /// A major collection runs when old space has doubled since the last, or when the limit is near.
     pub(crate) fn collect(&mut self, top: *mut u64, force_major: bool) {
-        let started = std::time::Instant::now();
+        let started = crate::clock::now_ns();
         self.heap.close_block();
         let old_words = self.heap.old.iter().map(|b| b.used).sum::<usize>() + self.heap.large_words;
         let threshold =
@@ -212,7 +212,7 @@ impl Vm {
         self.heap.stats.copied_words += copied;
         self.reset_nursery(allocated, copied as usize);
         self.heap.wanted = false;
-        let ns = started.elapsed().as_nanos() as u64;
+        let ns = crate::clock::now_ns() - started;
         self.heap.stats.longest_pause_ns = self.heap.stats.longest_pause_ns.max(ns);
     }
 

@@ -7,7 +7,7 @@ use crate::code::{CodeDraft, Const, FnDraft, Handler, LocalDraft, SiteDraft};
 use crate::op::{self, Op};
 use crate::value::Value;
 use datoms::edn::Edn;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use yin_ast::{Ast, Kind, NodeId};
 
 /// Facts about globals.

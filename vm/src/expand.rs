@@ -9,7 +9,7 @@ use crate::machine::{ErrKind, Exit, Vm};
 use crate::prim::{R, coll, hamt, num, print, text, types, vector};
 use crate::value::{Obj, Value};
 use datoms::edn::{Edn, Symbol};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use yin_ast::{Kind as Node, NodeId, Span};
 use yin_yang::clojure::reader::{Form, FormKind, Resolver};
 

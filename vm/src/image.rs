@@ -14,7 +14,7 @@ use crate::machine::Vm;
 use crate::names::Names;
 use crate::prim::table;
 use crate::value::Value;
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 const MAGIC: u64 = 0x0001_4547_414d_4959;
 

@@ -7,8 +7,8 @@ use crate::layout::{Kind, slot};
 use crate::names::Names;
 use crate::region::Region;
 use crate::value::{Obj, Value};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use smallvec::SmallVec;
-use std::collections::{HashMap, HashSet};
 
 /// Why a primitive did not return a value. One byte: the details wait in [`Vm::pending`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -268,7 +268,7 @@ impl Vm {
             codes: Vec::new(),
             young_codes: Vec::new(),
             natives,
-            resume_points: HashMap::new(),
+            resume_points: HashMap::default(),
             no_gc: 0,
             poison: false,
             zeal: Zeal::default(),
@@ -276,18 +276,18 @@ impl Vm {
             steps_done: 0,
             slice: 0,
             ast: yin_ast::Ast::new(),
-            namespaces: HashMap::new(),
+            namespaces: HashMap::default(),
             ns_var: None,
-            loaded: HashSet::new(),
+            loaded: HashSet::default(),
             loaders: Vec::new(),
             source_paths: vec![".".into()],
             args: Vec::new(),
             err_span: None,
             def_name: None,
             see_private: false,
-            prim_ids: HashMap::new(),
-            classes: HashMap::new(),
-            regex_ids: HashMap::new(),
+            prim_ids: HashMap::default(),
+            classes: HashMap::default(),
+            regex_ids: HashMap::default(),
             buffers: Vec::new(),
             out: String::new(),
             broken_pipe: false,

@@ -45,9 +45,45 @@ impl Region {
             if p == libc::MAP_FAILED {
                 return Err(format!("cannot reserve {} MiB: {}", size_bytes >> 20, std::io::Error::last_os_error()));
             }
-            assert!(p as usize >= 1 << 32, "memory below 4 GiB");
-            Ok(Region { base: p as *mut u8, size_bytes })
+            if p as usize >= 1 << 32 {
+                return Ok(Region { base: p as *mut u8, size_bytes });
+            }
+            // SAFETY: the mapping is ours.
+            unsafe { libc::munmap(p, size_bytes) };
+            Region::reserve_high(size_bytes)
         }
+    }
+
+    /// The same where the system prefers low addresses, as under valgrind: asks for one high place after the other.
+    #[cfg(not(miri))]
+    #[cold]
+    fn reserve_high(size_bytes: usize) -> Result<Region, String> {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        const FIRST: usize = 0x20_0000_0000;
+        const END: usize = 0x3000_0000_0000;
+        static NEXT: AtomicUsize = AtomicUsize::new(FIRST);
+        let step = size_bytes.next_multiple_of(4096);
+        for _ in 0..1024 {
+            let mut at = NEXT.fetch_add(step, Ordering::Relaxed);
+            if at > END - step.min(END) {
+                // Long ago used, perhaps free again.
+                NEXT.store(FIRST + step, Ordering::Relaxed);
+                at = FIRST;
+            }
+            let prot = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            // SAFETY: without MAP_FIXED the address is a wish, never taken from another mapping.
+            let p = unsafe { libc::mmap(at as *mut _, size_bytes, prot, flags, -1, 0) };
+            if p == libc::MAP_FAILED {
+                break;
+            }
+            if p as usize >= 1 << 32 {
+                return Ok(Region { base: p as *mut u8, size_bytes });
+            }
+            // SAFETY: the mapping is ours.
+            unsafe { libc::munmap(p, size_bytes) };
+        }
+        Err(format!("cannot reserve {} MiB above 4 GiB: {}", size_bytes >> 20, std::io::Error::last_os_error()))
     }
 
     pub fn base(&self) -> *mut u8 {

@@ -316,7 +316,7 @@ impl<'a> Reader<'a> {
         Ok(form(FormKind::Map(items), start, self.at))
     }
     fn no_duplicates<'f>(&self, items: impl Iterator<Item = &'f Form>, start: usize, what: &str) -> Res<()> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = std::collections::BTreeSet::new();
         for f in items {
             let mut key = String::new();
             if constant_key(f, &mut key) && !seen.insert(key.clone()) {
