@@ -111,7 +111,8 @@ const SCM: &str = "
           (display \" \" (current-error-port))
           (display result (current-error-port))
           (newline (current-error-port))
-          (again (+ i 1)))))
+          (again (+ i 1)))
+        #t))
 ";
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `yin run` and `yin eval`.
 
-use super::{Options, machine, report, stopped};
+use super::{Options, Stats, machine, report, stopped};
 use std::io::Read;
 use yin_vm::{Exit, Vm};
 
@@ -51,9 +51,7 @@ pub fn run(o: &Options, print: bool) -> i32 {
     let as_datoms = !print && name.ends_with(".edn");
     let started = std::time::Instant::now();
     let result = if as_datoms { vm.eval_datoms(&source) } else { vm.eval_text(&source, &name) };
-    if o.stats {
-        eprintln!("run                  {:.3} ms", started.elapsed().as_secs_f64() * 1e3);
-    }
+    let ran = started.elapsed();
     let result = match result {
         Ok(v) if print || as_datoms => vm.pr_now(v).map(Some),
         Ok(_) => Ok(None),
@@ -73,8 +71,10 @@ pub fn run(o: &Options, print: bool) -> i32 {
             failed(&mut vm, e)
         }
     };
-    if o.stats {
-        report::stats(&vm);
+    match o.stats {
+        Stats::No => {}
+        Stats::Text => report::stats(&vm, ran),
+        Stats::Json => report::stats_line(&vm, ran),
     }
     code
 }

@@ -1,6 +1,7 @@
 //! Subcommands: one file each; this one finds out which, and holds what they share.
 
 mod ast;
+mod bench;
 mod conform;
 mod eval;
 mod repl;
@@ -19,18 +20,28 @@ usage: yin FILE [ARG…]            run a program
        yin repl                   read, evaluate, print, again
        yin ast FILE               the program's AST as datoms (--format edn|json|table|tree)
        yin conform --lang clj|datalog FILE   many cases in one process
-       yin bench store [NAME…]    times the query workloads
+       yin bench [NAME…]          measures the benchmark corpus, or your programs (yin bench --help)
 
 options: --lang clj        language of standard input
          --fuel N          stop after N steps (calls and loop turns)
          --mem SIZE        most memory for values: 512M, 2G
          --dump op         print instructions to standard error
-         --stats           counts and sizes at the end, to standard error
+         --stats[=json]    times, counts and sizes at the end, to standard error
          --format F        output format where there is a choice
          --help, --version
 
 exit status: 0 fine, 1 the program failed, 2 usage, read or compile error, 3 a limit was reached, 130 interrupted
 ";
+
+/// Whether and how a run is accounted for at its end.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stats {
+    #[default]
+    No,
+    Text,
+    /// One line behind the word `yin_stats`.
+    Json,
+}
 
 /// What the command line asks for.
 #[derive(Default, Clone)]
@@ -41,7 +52,7 @@ pub struct Options {
     pub fuel: Option<u64>,
     pub mem: Option<usize>,
     pub dump: Vec<String>,
-    pub stats: bool,
+    pub stats: Stats,
     pub format: Option<String>,
     pub lang: Option<String>,
 }
@@ -87,7 +98,13 @@ fn parse() -> Result<Options, String> {
                     return Err(format!("--dump knows op, not {bad}"));
                 }
             }
-            Long("stats") => o.stats = true,
+            Long("stats") => {
+                o.stats = match p.optional_value().map(text).transpose()?.as_deref() {
+                    None => Stats::Text,
+                    Some("json") => Stats::Json,
+                    Some(f) => return Err(format!("--stats knows json, not {f}")),
+                }
+            }
             Long("jit") => {
                 let v = text(p.value().map_err(|e| e.to_string())?)?;
                 if !matches!(v.as_str(), "off" | "auto") {
@@ -102,6 +119,10 @@ fn parse() -> Result<Options, String> {
                     // A file's name wins over a subcommand's.
                     if COMMANDS.contains(&v.as_str()) && !std::path::Path::new(&v).is_file() {
                         o.command = v;
+                        if o.command == "bench" {
+                            // It has options of its own.
+                            o.args = p.raw_args().map_err(|e| e.to_string())?.map(text).collect::<Result<_, _>>()?;
+                        }
                         continue;
                     }
                     o.command = "run".into();
@@ -146,7 +167,7 @@ pub fn main() -> i32 {
         "repl" => repl::run(&o),
         "ast" => ast::run(&o),
         "conform" => conform::run(&o),
-        "bench" => bench(&o),
+        "bench" => bench::run(&o),
         c => {
             eprintln!("yin: no command {c}\ntry: yin --help");
             2
@@ -154,19 +175,11 @@ pub fn main() -> i32 {
     }
 }
 
-/// `yin bench store [NAME…]`: the query workloads.
-fn bench(o: &Options) -> i32 {
-    if o.file.as_deref() != Some("store") {
-        eprintln!("yin: bench knows store");
-        return 2;
-    }
-    match datoms::bench::run(&o.args, false, &mut |line| println!("{line}")) {
-        Ok(()) => 0,
-        Err(e) => {
-            eprintln!("yin: {e}");
-            1
-        }
-    }
+/// Writes to standard output; a reader that has seen enough is no error.
+pub fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// The library, evaluated while building.
@@ -188,6 +201,7 @@ pub fn machine(o: &Options) -> Result<Vm, String> {
     }
     vm.dump_ops = o.dump.iter().any(|d| d == "op");
     vm.args = o.args.clone();
+    vm.phases = (o.stats != Stats::No).then(Default::default);
     if let Ok(z) = std::env::var("YIN_ZEAL") {
         for mode in z.split(',').filter(|m| !m.is_empty()) {
             let (name, k) = mode.split_once('=').unwrap_or((mode, "1"));

@@ -213,6 +213,7 @@ impl Vm {
         self.reset_nursery(allocated, copied as usize);
         self.heap.wanted = false;
         let ns = crate::clock::now_ns() - started;
+        self.heap.stats.pause_ns += ns;
         self.heap.stats.longest_pause_ns = self.heap.stats.longest_pause_ns.max(ns);
     }
 

@@ -6,6 +6,7 @@ use crate::expand::{self, Answers};
 use crate::frame::{Native, Regs};
 use crate::layout::{Kind, slot, var_flag};
 use crate::machine::{ErrKind, Exit, Stop, Vm};
+use crate::phases::Phase;
 use crate::prim::{PrimDef, R, VMOP, coll, hamt, prim, table, text, types, vector};
 use crate::value::Value;
 use std::sync::Arc;
@@ -185,7 +186,7 @@ impl Vm {
         loop {
             let form = match self.loaders[i].forms.pop() {
                 Some(f) => f,
-                None => match self.read_next(i)? {
+                None => match self.phase(Phase::Read, |vm| vm.read_next(i))? {
                     Some(f) => f,
                     None => return Ok(None),
                 },
@@ -193,7 +194,7 @@ impl Vm {
             // A `do`, also one that a macro gives, is a sequence of top-level forms.
             let mut form = form;
             loop {
-                let next = self.macroexpand_top(form)?;
+                let next = self.phase(Phase::Expand, |vm| vm.macroexpand_top(form))?;
                 if next == form {
                     break;
                 }
@@ -258,7 +259,10 @@ impl Vm {
     }
     /// A form as a function of no arguments.
     fn thunk(&mut self, form: Value, span: yin_ast::Span) -> R {
-        let root = expand::analyse(self, form, span)?;
+        let root = self.phase(Phase::Expand, |vm| expand::analyse(vm, form, span))?;
+        self.phase(Phase::Compile, |vm| vm.thunk_of(root))
+    }
+    fn thunk_of(&mut self, root: yin_ast::NodeId) -> R {
         let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids }) {
             Ok(d) => d,
             Err(m) => return Err(self.err(ErrKind::Syntax, m)),

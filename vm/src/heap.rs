@@ -44,6 +44,8 @@ pub struct HeapStats {
     pub copied_words: u64,
     pub allocated_words: u64,
     pub longest_pause_ns: u64,
+    /// All pauses together.
+    pub pause_ns: u64,
 }
 
 /// The memory of one machine.

@@ -218,6 +218,7 @@ impl Vm {
         // SAFETY: fresh permanent memory of that size.
         unsafe { code.write(c) };
         self.codes.push(code);
+        self.code_words += d.words.len() as u64;
         // Constants may be young: they are roots until they have aged.
         self.young_codes.push(code);
         let uses_self = live::uses_self(&d.words);

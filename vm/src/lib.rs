@@ -19,6 +19,7 @@ pub mod live;
 pub mod machine;
 pub mod names;
 pub mod op;
+pub mod phases;
 pub mod prim;
 mod region;
 pub mod value;

@@ -235,6 +235,10 @@ pub struct Vm {
     pub(crate) random_state: u64,
     /// Print instructions of what is compiled to standard error.
     pub dump_ops: bool,
+    /// Times of reading, expanding and compiling, if they are to be taken.
+    pub phases: Option<crate::phases::Phases>,
+    /// Instruction words installed since the machine was made.
+    pub code_words: u64,
 }
 
 impl Vm {
@@ -297,6 +301,8 @@ impl Vm {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(1, |d| d.as_nanos() as u64),
             dump_ops: false,
+            phases: None,
+            code_words: 0,
             names: Names::default(),
             pending: Pending { value: Value::NIL, args: SmallVec::new(), stop: Stop::Fuel },
             replay: Replay::default(),
