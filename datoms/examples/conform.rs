@@ -1,13 +1,13 @@
 //! Runs a file of Datalog cases: `cargo run --example conform FILE`. One JSON line a case, then the totals.
 
-use datoms::conform::{FactsBackend, report, run};
+use datoms::conform::{report, run};
 
 fn main() {
     let Some(file) = std::env::args().nth(1) else {
         eprintln!("usage: conform FILE");
         std::process::exit(2);
     };
-    let result = std::fs::read_to_string(&file).map_err(|e| e.to_string()).and_then(|text| run(&text, &FactsBackend));
+    let result = std::fs::read_to_string(&file).map_err(|e| e.to_string()).and_then(|text| run(&text));
     match result {
         Ok(verdicts) => {
             print!("{}", report(&verdicts));

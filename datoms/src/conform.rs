@@ -1,161 +1,18 @@
 //! The shared Datalog cases: reading them, comparing results, and running them.
 //!
 //! A file is a JSON array of cases; schema, transactions, arguments and results are EDN inside of strings. [`run`]
-//! prints one JSON line a case and a closing line. What executes an operation is a [`Backend`], so that the same cases
-//! check the query engine on plain facts and the whole store.
+//! gives a verdict on each, [`report`] prints one JSON line a case and a closing line.
 
-use crate::edn::{Edn, read, write_string};
-use crate::query::{Facts, Function, Input, Options, Prepared, QueryError};
+use crate::edn::{Edn, read};
+use crate::json::{Json, write_json_string};
+use crate::query::{ErrorKind, Function, Input, Options, Prepared, QueryError};
+use crate::store::{Attr, Conn, Database, Datom, Entity, Filter, Index, Report, TX0, TxFunctions, TxOptions};
 use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
-
-/// A JSON value; only what the files hold.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Json {
-    /// `null`
-    Null,
-    /// `true`, `false`
-    Bool(bool),
-    /// Any number.
-    Number(f64),
-    /// A string.
-    Str(String),
-    /// An array.
-    Array(Vec<Json>),
-    /// An object, in the order written.
-    Object(Vec<(String, Json)>),
-}
-
-impl Json {
-    /// Reads one value. Nesting is limited to 100.
-    pub fn parse(text: &str) -> Result<Json, String> {
-        let mut at = 0;
-        let value = parse_json(text, &mut at, 0)?;
-        skip(text, &mut at);
-        if at == text.len() { Ok(value) } else { Err(format!("text after the end at {at}")) }
-    }
-
-    /// A field of an object.
-    pub fn get(&self, key: &str) -> Option<&Json> {
-        match self {
-            Json::Object(fields) => fields.iter().find(|(k, _)| k == key).map(|(_, v)| v),
-            _ => None,
-        }
-    }
-
-    /// The text of a string.
-    pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Json::Str(s) => Some(s),
-            _ => None,
-        }
-    }
-
-    /// The elements of an array; none for anything else.
-    pub fn items(&self) -> &[Json] {
-        match self {
-            Json::Array(v) => v,
-            _ => &[],
-        }
-    }
-}
-
-fn skip(text: &str, at: &mut usize) {
-    *at += text[*at..].len() - text[*at..].trim_start_matches([' ', '\n', '\r', '\t']).len();
-}
-
-fn parse_json(text: &str, at: &mut usize, depth: usize) -> Result<Json, String> {
-    skip(text, at);
-    let bad = |at: usize| Err(format!("bad JSON at byte {at}"));
-    if depth > 100 {
-        return Err("JSON nested deeper than 100".into());
-    }
-    let rest = &text[*at..];
-    for (word, value) in [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))] {
-        if rest.starts_with(word) {
-            *at += word.len();
-            return Ok(value);
-        }
-    }
-    match rest.as_bytes().first() {
-        Some(b'"') => {
-            // JSON's escapes but `\/` are EDN's.
-            let mut end = 1;
-            while let Some(b) = rest.as_bytes().get(end)
-                && *b != b'"'
-            {
-                end += if *b == b'\\' { 2 } else { 1 };
-            }
-            let Some(raw) = rest.get(..=end) else { return bad(*at) };
-            *at += end + 1;
-            match read(&raw.replace("\\/", "/")) {
-                Ok(Edn::Str(s)) => Ok(Json::Str(s.to_string())),
-                _ => bad(*at),
-            }
-        }
-        Some(b'[') => {
-            *at += 1;
-            let mut out = Vec::new();
-            loop {
-                skip(text, at);
-                match text.as_bytes().get(*at) {
-                    Some(b']') => {
-                        *at += 1;
-                        return Ok(Json::Array(out));
-                    }
-                    Some(b',') if !out.is_empty() => *at += 1,
-                    Some(_) if out.is_empty() => {}
-                    _ => return bad(*at),
-                }
-                out.push(parse_json(text, at, depth + 1)?);
-            }
-        }
-        Some(b'{') => {
-            *at += 1;
-            let mut out = Vec::new();
-            loop {
-                skip(text, at);
-                match text.as_bytes().get(*at) {
-                    Some(b'}') => {
-                        *at += 1;
-                        return Ok(Json::Object(out));
-                    }
-                    Some(b',') if !out.is_empty() => *at += 1,
-                    Some(_) if out.is_empty() => {}
-                    _ => return bad(*at),
-                }
-                let Json::Str(key) = parse_json(text, at, depth + 1)? else { return bad(*at) };
-                skip(text, at);
-                if text.as_bytes().get(*at) != Some(&b':') {
-                    return bad(*at);
-                }
-                *at += 1;
-                out.push((key, parse_json(text, at, depth + 1)?));
-            }
-        }
-        _ => {
-            let end = rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')).unwrap_or(rest.len());
-            match rest[..end].parse() {
-                Ok(n) => {
-                    *at += end;
-                    Ok(Json::Number(n))
-                }
-                Err(_) => bad(*at),
-            }
-        }
-    }
-}
+use std::sync::{Arc, Mutex};
 
 /// Why a case's operation failed: a class such as `query/where`, and a message.
 pub type Failure = (String, String);
-
-/// What executes the operation of a case.
-pub trait Backend {
-    /// The result of a case's operation on the database it describes. `None` if the backend does not know the
-    /// operation; such a case is not counted.
-    fn run(&self, case: &Json) -> Option<Result<Edn, Failure>>;
-}
 
 /// The verdict on one case.
 #[derive(Clone, Debug)]
@@ -169,12 +26,12 @@ pub struct Verdict {
 }
 
 /// Runs all cases of a file. The text holds a JSON array.
-pub fn run(text: &str, backend: &dyn Backend) -> Result<Vec<Verdict>, String> {
+pub fn run(text: &str) -> Result<Vec<Verdict>, String> {
     let cases = Json::parse(text)?;
     let mut out = Vec::new();
     for case in cases.items() {
         let id = case.get("id").and_then(Json::as_str).unwrap_or("?").to_string();
-        let Some(got) = backend.run(case) else { continue };
+        let got = operation(case).map_err(failure);
         let pass = passes(case, &got);
         let got = match got {
             Ok(v) => v.to_string(),
@@ -190,21 +47,13 @@ pub fn report(verdicts: &[Verdict]) -> String {
     let mut out = String::new();
     for v in verdicts {
         let (mut id, mut got) = (String::new(), String::new());
-        json_string(&mut id, &v.id);
-        json_string(&mut got, &v.got);
+        write_json_string(&mut id, &v.id);
+        write_json_string(&mut got, &v.got);
         let _ = writeln!(out, "{{\"id\":{id},\"pass\":{},\"got\":{got}}}", v.pass);
     }
     let passed = verdicts.iter().filter(|v| v.pass).count();
     let _ = writeln!(out, "{passed} passed, {} failed", verdicts.len() - passed);
     out
-}
-
-fn json_string(out: &mut String, s: &str) {
-    let clean: String = s
-        .chars()
-        .map(|c| if c.is_control() && !matches!(c, '\n' | '\t' | '\r' | '\u{8}' | '\u{c}') { ' ' } else { c })
-        .collect();
-    let _ = write_string(out, &clean);
 }
 
 /// Whether a result is what a case expects, or one of its alternatives.
@@ -266,106 +115,219 @@ pub fn host_function(name: &str) -> Option<Arc<dyn Function>> {
     Some(Arc::new(f))
 }
 
-/// Queries on plain facts: databases are built from the map forms and `:db/add` of the transactions, without any other
-/// meaning of transactions. Cases that need more are left to the store's own backend.
-pub struct FactsBackend;
+fn failure(e: QueryError) -> Failure {
+    (e.kind.keyword().to_string(), e.message)
+}
 
-impl FactsBackend {
-    /// The database of a case or of one of its `dbs`, if its transactions are simple enough.
-    fn database(case: &Json) -> Option<Facts> {
-        let schema = case.get("schema").and_then(Json::as_str).and_then(|s| read(s).ok()).unwrap_or(Edn::Nil);
-        let trait_of = |a: &Edn, key: &str| schema.get(a).and_then(|t| t.get_kw(key)).cloned();
-        let is = |a: &Edn, key: &str, value: &str| trait_of(a, key) == Some(Edn::keyword(value));
-        let mut facts: Vec<(u32, Edn, Edn)> = Vec::new();
-        fn put(facts: &mut Vec<(u32, Edn, Edn)>, e: u32, a: &Edn, v: &Edn, many: bool) {
-            if !many {
-                facts.retain(|(x, b, _)| *x != e || b != a);
-            }
-            facts.push((e, a.clone(), v.clone()));
+fn edn(text: &str) -> Result<Edn, QueryError> {
+    read(text).map_err(|e| QueryError::new(ErrorKind::Other("case"), e.to_string()))
+}
+
+fn field<'c>(case: &'c Json, key: &str) -> Option<&'c str> {
+    case.get(key).and_then(Json::as_str)
+}
+
+/// The transaction functions of the cases.
+fn tx_functions() -> TxFunctions {
+    let name = |n: &str| Edn::keyword(&format!("conf.fn/{n}"));
+    let mut out = TxFunctions::default();
+    out.add(name("tx-inc"), |db: &Database, args: &[Edn]| {
+        let [e, a] = args else { return Ok(Edn::Nil) };
+        let now = db.datoms(Index::Eavt, args)?.first().map_or(Some(0), |d| db.value(d.v).as_int()).unwrap_or(0);
+        let add = [Edn::keyword("db/add"), e.clone(), a.clone(), Edn::Int(now + 1)];
+        Ok(Edn::vector([Edn::vector(add)]))
+    });
+    out.add(name("tx-two"), |_: &Database, args: &[Edn]| {
+        let [a, x, y] = args else { return Ok(Edn::Nil) };
+        let one = |v: &Edn| Edn::map([(a.clone(), v.clone())]);
+        Ok(Edn::vector([one(x), one(y)]))
+    });
+    out.add(name("tx-none"), |_: &Database, _: &[Edn]| Ok(Edn::vector([])));
+    out
+}
+
+/// The filters of the cases.
+fn filter_of(name: &str) -> Option<Filter> {
+    let age = |db: &Database| db.attr_id(&Edn::keyword("p/age"));
+    Some(match name {
+        "flt-no-age" => Arc::new(move |db: &Database, d: &Datom| Some(d.a) != age(db)),
+        "flt-odd-e" => Arc::new(|_: &Database, d: &Datom| d.e % 2 == 1),
+        "flt-adult" => Arc::new(|db: &Database, d: &Datom| {
+            let ages = db.datoms(Index::Eavt, &[Edn::Int(d.e.into()), Edn::keyword("p/age")]).unwrap_or_default();
+            ages.first().is_none_or(|a| db.value(a.v).as_int().is_some_and(|x| x >= 18))
+        }),
+        _ => return None,
+    })
+}
+
+/// A database with some transactions.
+fn build(case: &Json) -> Result<Database, QueryError> {
+    let functions = tx_functions();
+    let meta = field(case, "tx_meta").map_or(Ok(Edn::Nil), edn)?;
+    let options = TxOptions { functions: Some(&functions), meta, ..TxOptions::default() };
+    let schema = field(case, "schema").map_or(Ok(Edn::Nil), edn)?;
+    let mut db = Database::empty(&schema)?;
+    for tx in case.get("txs").map(Json::items).unwrap_or(&[]) {
+        db = db.transact(&edn(tx.as_str().unwrap_or("nil"))?, &options)?.db_after;
+    }
+    Ok(db)
+}
+
+/// The database of a case, brought through everything that the case says.
+fn database(case: &Json) -> Result<Database, QueryError> {
+    let mut db = build(case)?;
+    match field(case, "via") {
+        Some("serializable") => db = Database::from_serializable(&db.to_serializable())?,
+        Some("reader") => db = Database::from_literal(&edn(&db.to_literal())?)?,
+        Some("init-db") => {
+            let all = db.datoms(Index::Eavt, &[])?;
+            let facts = all.iter().map(|d| (d.e, db.attr_name(d.a).clone(), db.value(d.v), d.t));
+            db = Database::from_datoms(db.schema().form(), facts)?;
         }
-        for tx in case.get("txs").map(Json::items).unwrap_or(&[]) {
-            let tx = read(tx.as_str()?).ok()?;
-            let mut items: Vec<Edn> = tx.as_seq()?.iter().rev().cloned().collect();
-            while let Some(item) = items.pop() {
-                if let Some(pairs) = item.as_map() {
-                    let e = u32::try_from(item.get_kw("db/id")?.as_int()?).ok()?;
-                    for (a, v) in pairs {
-                        if a.as_keyword().is_some_and(|k| k.as_str() == "db/id") {
-                            continue;
-                        }
-                        let many = is(a, "db/cardinality", "db.cardinality/many");
-                        let is_ref = is(a, "db/valueType", "db.type/ref");
-                        let values: Vec<Edn> = match v.as_coll() {
-                            Some(vs) if many => vs.to_vec(),
-                            _ => vec![v.clone()],
-                        };
-                        for v in values {
-                            let v = match (is_ref, v.as_map()) {
-                                (true, Some(_)) => {
-                                    let id = v.get_kw("db/id")?.clone();
-                                    items.push(v.clone());
-                                    id
-                                }
-                                (true, None) => Edn::Int(v.as_int()?),
-                                _ => v,
-                            };
-                            put(&mut facts, e, a, &v, many);
-                        }
-                    }
-                } else {
-                    let [op, e, a, v] = item.as_seq()? else { return None };
-                    if op.as_keyword()?.as_str() != "db/add" {
-                        return None;
-                    }
-                    let e = u32::try_from(e.as_int()?).ok()?;
-                    put(&mut facts, e, a, v, is(a, "db/cardinality", "db.cardinality/many"));
-                }
-            }
+        _ => {}
+    }
+    if let Some(view) = case.get("view") {
+        let tx = |key: &str| view.get(key).and_then(Json::as_int).map(|n| TX0 + n as u32);
+        if let Some(t) = tx("as_of") {
+            db = db.as_of(t);
         }
-        let mut refs: Vec<String> = Vec::new();
-        for (a, _) in schema.as_map().unwrap_or(&[]) {
-            if is(a, "db/valueType", "db.type/ref") {
-                refs.push(a.as_keyword()?.as_str().to_string());
-            }
-            if trait_of(a, "db/tupleAttrs").is_some() {
-                return None;
-            }
+        if let Some(t) = tx("since") {
+            db = db.since(t);
         }
-        Some(Facts::new(facts, &refs.iter().map(String::as_str).collect::<Vec<_>>()))
+        if view.get("history") == Some(&Json::Bool(true)) {
+            db = db.history();
+        }
+    }
+    for f in case.get("filter").map(Json::items).unwrap_or(&[]) {
+        if let Some(keep) = f.as_str().and_then(|f| filter_of(f.trim_start_matches(":conf.fn/"))) {
+            db = db.filter(keep);
+        }
+    }
+    Ok(db)
+}
+
+fn rows(db: &Database, datoms: &[Datom], shape: fn(&Database, &Datom) -> Edn) -> Edn {
+    Edn::vector(datoms.iter().map(|d| shape(db, d)).collect::<Vec<_>>())
+}
+
+fn fact(db: &Database, d: &Datom) -> Edn {
+    Edn::vector([Edn::Int(d.e.into()), db.attr_name(d.a).clone(), db.value(d.v)])
+}
+
+fn report_edn(report: &Report) -> Edn {
+    let tempids = Edn::map(report.tempids.iter().map(|(k, e)| (k.clone(), Edn::Int((*e).into()))));
+    Edn::map([(Edn::keyword("tx-data"), report.changes()), (Edn::keyword("tempids"), tempids)])
+}
+
+fn entity_keys(entity: Option<Entity>, keys: &[Edn]) -> Edn {
+    let Some(entity) = entity else { return Edn::Nil };
+    let Some((key, rest)) = keys.split_first() else { return entity.touch() };
+    match entity.get(key) {
+        Some(Attr::Ref(next)) if !rest.is_empty() => entity_keys(Some(next), rest),
+        Some(found) => found.to_edn(),
+        None => Edn::Nil,
     }
 }
 
-impl Backend for FactsBackend {
-    fn run(&self, case: &Json) -> Option<Result<Edn, Failure>> {
-        if case.get("op")?.as_str()? != "q" || ["view", "filter", "via"].iter().any(|k| case.get(k).is_some()) {
-            return None;
+fn query(case: &Json, db: &Database, args: &[Edn]) -> Result<Edn, QueryError> {
+    let mut others: FxHashMap<String, Database> = FxHashMap::default();
+    if let Some(Json::Object(dbs)) = case.get("dbs") {
+        for (name, db) in dbs {
+            others.insert(name.clone(), build(db)?);
         }
-        let main = Self::database(case)?;
-        let mut others: FxHashMap<String, Facts> = FxHashMap::default();
-        if let Some(Json::Object(dbs)) = case.get("dbs") {
-            for (name, db) in dbs {
-                others.insert(name.clone(), Self::database(db)?);
-            }
-        }
-        let args: Vec<Edn> = case.get("args")?.items().iter().map(|a| read(a.as_str()?).ok()).collect::<Option<_>>()?;
-        let (query, args) = args.split_first()?;
-        if query.to_string().contains("(pull ") {
-            return None;
-        }
-        let mut inputs: Vec<Input> = Vec::new();
-        for a in args {
-            let name = a.as_keyword().map(|k| (k.namespace(), k.name()));
-            inputs.push(match name {
-                Some((Some("conf"), "db")) => Input::Source(&main),
-                Some((Some("conf.db"), name)) => Input::Source(others.get(name)?),
-                Some((Some("conf.fn"), name)) => Input::Function(host_function(name)?),
-                _ => Input::Value(a.clone()),
-            });
-        }
-        let result = Prepared::of(query).and_then(|p| p.run(&inputs, &Options::default()));
-        Some(match result {
-            Ok(out) => Ok(out.to_edn()),
-            Err(e) => Err((e.kind.keyword().to_string(), e.message)),
-        })
     }
+    let (query, args) = args.split_first().ok_or_else(|| QueryError::new(ErrorKind::Inputs, "A query is missing"))?;
+    let mut inputs: Vec<Input> = Vec::new();
+    for a in args {
+        let name = a.as_keyword().map(|k| (k.namespace(), k.name()));
+        inputs.push(match name {
+            Some((Some("conf"), "db")) => Input::Source(db),
+            Some((Some("conf.db"), name)) => match others.get(name) {
+                Some(db) => Input::Source(db),
+                None => Input::Value(a.clone()),
+            },
+            Some((Some("conf.fn"), name)) => match host_function(name) {
+                Some(f) => Input::Function(f),
+                None => Input::Value(a.clone()),
+            },
+            _ => Input::Value(a.clone()),
+        });
+    }
+    Ok(Prepared::of(query)?.run(&inputs, &Options::default())?.to_edn())
+}
+
+fn operation(case: &Json) -> Result<Edn, QueryError> {
+    let op = field(case, "op").unwrap_or("");
+    let args: Vec<Edn> = case
+        .get("args")
+        .map(Json::items)
+        .unwrap_or(&[])
+        .iter()
+        .map(|a| edn(a.as_str().unwrap_or("")))
+        .collect::<Result<_, _>>()?;
+    let arg = |i: usize| args.get(i).cloned().unwrap_or(Edn::Nil);
+    let int = |i: u32| Edn::Int(i.into());
+    match op {
+        "empty-db" => return Database::empty(&arg(0)).map(|_| Edn::keyword("ok")),
+        "listen" => return listen(case),
+        _ => {}
+    }
+    let db = database(case)?;
+    let index = || Index::parse(&arg(0));
+    let rest = args.get(1..).unwrap_or(&[]);
+    Ok(match op {
+        "schema" => db.schema().form().clone(),
+        "db" => rows(&db, &db.datoms(Index::Eavt, &[])?, Database::datom_edn),
+        "max" => Edn::map([(Edn::keyword("max-eid"), int(db.max_eid())), (Edn::keyword("max-tx"), int(db.max_tx()))]),
+        "q" => query(case, &db, &args)?,
+        "pull" => db.pull(&arg(0), &arg(1))?,
+        "pull-many" => Edn::vector(db.pull_many(&arg(0), arg(1).as_coll().unwrap_or(&[]))?),
+        "datoms" => rows(&db, &db.datoms(index()?, rest)?, fact),
+        "datoms-tx" => rows(&db, &db.datoms(index()?, rest)?, Database::datom_edn),
+        "seek-datoms" => rows(&db, &db.seek_datoms(index()?, rest)?, fact),
+        "rseek-datoms" => rows(&db, &db.rseek_datoms(index()?, rest)?, fact),
+        "index-range" => rows(&db, &db.index_range(&arg(0), &arg(1), &arg(2))?, fact),
+        "find-datom" => db.datoms(index()?, rest)?.first().map_or(Edn::Nil, |d| fact(&db, d)),
+        "entid" => db.entid(&arg(0))?.map_or(Edn::Nil, int),
+        "entity" => entity_keys(db.entity(&arg(0))?, rest),
+        "entity-keys" => db.entity(&arg(0))?.map_or(Edn::Nil, |e| Edn::set(e.keys())),
+        "with" => {
+            let functions = tx_functions();
+            report_edn(&db.transact(&arg(0), &TxOptions { functions: Some(&functions), ..TxOptions::default() })?)
+        }
+        "history" => rows(&db, &db.history().datoms(Index::Eavt, &[])?, Database::change_edn),
+        _ => return Err(QueryError::new(ErrorKind::Other("case"), format!("No operation {op}"))),
+    })
+}
+
+fn listen(case: &Json) -> Result<Edn, QueryError> {
+    let schema = field(case, "schema").map_or(Ok(Edn::Nil), edn)?;
+    let meta = field(case, "tx_meta").map_or(Ok(Edn::Nil), edn)?;
+    let conn = Conn::new(Database::empty(&schema)?);
+    let calls: Arc<Mutex<Vec<Edn>>> = Arc::default();
+    let heard = calls.clone();
+    let key = conn.listen(
+        None,
+        Arc::new(move |r: &Report| {
+            if let Ok(mut calls) = heard.lock() {
+                calls.push(Edn::vector([r.changes(), r.tx_meta.clone()]));
+            }
+        }),
+    );
+    let functions = tx_functions();
+    let options = TxOptions { functions: Some(&functions), meta, ..TxOptions::default() };
+    for tx in case.get("txs").map(Json::items).unwrap_or(&[]) {
+        conn.transact(&edn(tx.as_str().unwrap_or("nil"))?, &options)?;
+    }
+    conn.unlisten(&key);
+    conn.transact(&edn("[[:db/add 1 :after \"x\"]]")?, &options)?;
+    let calls = calls.lock().map(|c| c.clone()).unwrap_or_default();
+    // A call is the changes one after another, then what was passed along.
+    let flat = calls.iter().map(|c| {
+        let parts = c.as_seq().unwrap_or(&[]);
+        let mut out: Vec<Edn> = parts.first().and_then(Edn::as_seq).unwrap_or(&[]).to_vec();
+        out.extend(parts.get(1).cloned());
+        Edn::vector(out)
+    });
+    Ok(Edn::vector(flat.collect::<Vec<_>>()))
 }

@@ -4,6 +4,8 @@
 pub mod bench;
 pub mod conform;
 pub mod edn;
+pub mod json;
 pub mod query;
 pub mod source;
+pub mod store;
 pub mod value;

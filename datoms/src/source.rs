@@ -137,4 +137,9 @@ pub trait Source: Send + Sync {
     fn pull(&self, _pattern: &Edn, _entity: &Edn) -> Result<Edn, QueryError> {
         Err(QueryError::new(crate::query::ErrorKind::ParserPull, "Only a database can be pulled from"))
     }
+
+    /// Why something could not be read, once that happened; what the source gave out since is not to be relied on.
+    fn fault(&self) -> Option<QueryError> {
+        None
+    }
 }

@@ -50,11 +50,9 @@ pub fn run(o: &Options) -> i32 {
     0
 }
 
-/// One JSON line a case, then the totals. Cases that need what the store does not have yet are left out.
+/// One JSON line a case, then the totals.
 fn datalog(file: &str) -> i32 {
-    let result = std::fs::read_to_string(file)
-        .map_err(|e| e.to_string())
-        .and_then(|text| datoms::conform::run(&text, &datoms::conform::FactsBackend));
+    let result = std::fs::read_to_string(file).map_err(|e| e.to_string()).and_then(|text| datoms::conform::run(&text));
     match result {
         Ok(verdicts) => {
             let mut out = std::io::stdout();

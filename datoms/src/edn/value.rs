@@ -49,9 +49,10 @@ impl fmt::Debug for Uuid {
 ///
 /// Values built by the reader are never nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH); equality, hashing, order,
 /// printing and dropping recurse to the depth of the value, so code that builds values keeps to that bound.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub enum Edn {
     /// `nil`
+    #[default]
     Nil,
     /// `true`, `false`
     Bool(bool),

@@ -30,8 +30,8 @@ mod tests;
 
 pub use error::{ErrorKind, QueryError};
 pub use exec::Step;
-pub use func::{Function, Registry};
+pub use func::{Func, Function, Registry, builtin};
 pub use output::Output;
-pub use parse::{parse_query, parse_rules};
+pub use parse::{check_depth, parse_query, parse_rules};
 pub use rows::{Facts, Rows};
 pub use run::{Input, Options, Order, Prepared, q, q_text};

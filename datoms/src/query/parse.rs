@@ -59,7 +59,7 @@ pub fn parse_query(form: &Edn) -> Result<Query> {
 }
 
 /// Values built by hand can be nested without bound; what walks them recurses.
-pub(super) fn check_depth(form: &Edn) -> Result<()> {
+pub fn check_depth(form: &Edn) -> Result<()> {
     let mut stack = vec![(form, 0)];
     while let Some((f, depth)) = stack.pop() {
         if depth > MAX_DEPTH {

@@ -454,6 +454,12 @@ fn run(query: &Query, inputs: &[Input], options: &Options) -> Result<Output> {
         let keep = distinct_rows(&cols, batch.n);
         batch = batch.select(&keep);
     }
+    if let Some(fault) = inputs.iter().find_map(|i| match i {
+        Input::Source(s) => s.fault(),
+        _ => None,
+    }) {
+        return Err(fault);
+    }
     if options.max_rows.is_some_and(|m| batch.n > m) {
         return Err(QueryError::new(
             ErrorKind::Limit,
