@@ -142,14 +142,13 @@ impl Format {
     }
 }
 
-/// Writes the nodes from `first` on.
+/// Writes nodes, of a tree all that hangs from them.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(ast: &Ast, first: NodeId, format: Format, out: &mut dyn Write) -> io::Result<()> {
-    let ids = ast.ids().filter(|id| *id >= first);
+pub fn write(ast: &Ast, mut ids: impl Iterator<Item = NodeId>, format: Format, out: &mut dyn Write) -> io::Result<()> {
     if format == Format::Tree {
-        return ids.filter(|id| ast.parent(*id).is_none()).try_for_each(|root| tree(ast, root, out));
+        return ids.try_for_each(|id| if ast.parent(id).is_none() { tree(ast, id, out) } else { Ok(()) });
     }
     for f in facts(ast, ids) {
         match format {
@@ -199,7 +198,11 @@ fn json_text(s: &str, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "\"")
 }
 
-fn tree(ast: &Ast, root: NodeId, out: &mut dyn Write) -> io::Result<()> {
+/// Writes a node and all below it, a line each, children indented.
+///
+/// # Errors
+/// Those of `out`.
+pub fn tree(ast: &Ast, root: NodeId, out: &mut dyn Write) -> io::Result<()> {
     let mut work = vec![(0, "", root)];
     while let Some((depth, attr, id)) = work.pop() {
         let info = ast.kind(id).info();

@@ -228,7 +228,7 @@ fn facts_to_text_to_facts_to_ast_to_facts_is_the_identity() {
     for seed in 0..200 {
         let a = generated(seed);
         let mut text = Vec::new();
-        write(&a, NodeId(0), Format::Edn, &mut text).expect("memory takes all");
+        write(&a, a.ids(), Format::Edn, &mut text).expect("memory takes all");
         let text = String::from_utf8(text).expect("text");
         let fs = parse(&text).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         assert_eq!(fs, all(&a), "seed {seed}");
@@ -366,7 +366,7 @@ fn trees_and_tables_are_readable() {
     .expect("a program");
     let text = |f| {
         let mut out = Vec::new();
-        write(&a, NodeId(0), f, &mut out).expect("memory takes all");
+        write(&a, a.ids(), f, &mut out).expect("memory takes all");
         String::from_utf8(out).expect("text")
     };
     assert_eq!(

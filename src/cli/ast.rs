@@ -30,6 +30,7 @@ pub fn run(o: &Options) -> i32 {
         return 2;
     };
     let first = NodeId(vm.ast.len() as u32);
+    let mut own = None;
     if file.ends_with(".edn") {
         // Datoms again: checked, and completed where they say less.
         if let Err(errors) = yin_ast::parse(&source)
@@ -39,11 +40,16 @@ pub fn run(o: &Options) -> i32 {
             errors.iter().for_each(|e| eprintln!("error[read]: {file}: {e}"));
             return 2;
         }
-    } else if let Err(e) = vm.analyse_text(&source, file) {
-        return eval::failed(&mut vm, e);
+    } else {
+        match vm.analyse_text(&source, file) {
+            Ok(f) => own = Some(f),
+            Err(e) => return eval::failed(&mut vm, e),
+        }
     }
+    // Of what it loads, nothing: only the file's own nodes.
+    let ids = vm.ast.ids().filter(|id| *id >= first && own.is_none_or(|f| vm.ast.span(*id).file == f));
     let mut out = std::io::BufWriter::new(std::io::stdout());
     // A reader that has seen enough is no error.
-    let _ = yin_ast::datoms::write(&vm.ast, first, format, &mut out).and_then(|()| out.flush());
+    let _ = yin_ast::datoms::write(&vm.ast, ids, format, &mut out).and_then(|()| out.flush());
     0
 }

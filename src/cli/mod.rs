@@ -8,6 +8,7 @@ mod repl;
 mod report;
 
 use lexopt::prelude::*;
+use yin_ast::diag::{DIAGS, Diag};
 use yin_vm::{Stop, Vm};
 
 const HELP: &str = "\
@@ -19,13 +20,14 @@ usage: yin FILE [ARG…]            run a program
        yin eval EXPR|-            run, then print the last value
        yin repl                   read, evaluate, print, again
        yin ast FILE               the program's AST as datoms (--format edn|json|table|tree)
+       yin explain [CODE]         what the code of a report means; all of them without one
        yin conform --lang clj|datalog FILE   many cases in one process
        yin bench [NAME…]          measures the benchmark corpus, or your programs (yin bench --help)
 
 options: --lang clj        language of standard input
          --fuel N          stop after N steps (calls and loop turns)
          --mem SIZE        most memory for values: 512M, 2G
-         --dump op         print instructions to standard error
+         --dump ast,op     print each form's AST, its instructions, to standard error
          --stats[=json]    times, counts and sizes at the end, to standard error
          --format F        output format where there is a choice
          --help, --version
@@ -73,7 +75,7 @@ fn size(text: &str) -> Option<usize> {
     n.checked_shl(shift)
 }
 
-const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "bench", "help"];
+const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "bench", "explain", "help"];
 
 fn parse() -> Result<Options, String> {
     let mut o = Options::default();
@@ -94,8 +96,8 @@ fn parse() -> Result<Options, String> {
             Long("dump") => {
                 let v = text(p.value().map_err(|e| e.to_string())?)?;
                 o.dump = v.split(',').map(String::from).collect();
-                if let Some(bad) = o.dump.iter().find(|d| *d != "op") {
-                    return Err(format!("--dump knows op, not {bad}"));
+                if let Some(bad) = o.dump.iter().find(|d| !matches!(d.as_str(), "ast" | "op")) {
+                    return Err(format!("--dump knows ast and op, not {bad}"));
                 }
             }
             Long("stats") => {
@@ -168,6 +170,7 @@ pub fn main() -> i32 {
         "ast" => ast::run(&o),
         "conform" => conform::run(&o),
         "bench" => bench::run(&o),
+        "explain" => explain(&o),
         c => {
             eprintln!("yin: no command {c}\ntry: yin --help");
             2
@@ -180,6 +183,27 @@ pub fn print(text: &str) {
     use std::io::Write;
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// `yin explain [CODE…]`.
+fn explain(o: &Options) -> i32 {
+    let mut text = String::new();
+    for code in o.file.iter().chain(&o.args) {
+        match Diag::named(code) {
+            Some(d) => text.push_str(&yin_ast::diag::explain(d)),
+            None => {
+                eprintln!("yin: no code {code}; yin explain lists them");
+                return 2;
+            }
+        }
+    }
+    if o.file.is_none() {
+        for i in DIAGS {
+            text.push_str(&format!("{}  {:<10}  {}\n", i.code, i.kind, i.text.replace("{}", "…")));
+        }
+    }
+    print(&text);
+    0
 }
 
 /// The library, evaluated while building.
@@ -199,6 +223,7 @@ pub fn machine(o: &Options) -> Result<Vm, String> {
     if let Some(m) = o.mem {
         vm.set_memory_limit(m);
     }
+    vm.dump_ast = o.dump.iter().any(|d| d == "ast");
     vm.dump_ops = o.dump.iter().any(|d| d == "op");
     vm.args = o.args.clone();
     vm.phases = (o.stats != Stats::No).then(Default::default);
@@ -212,15 +237,19 @@ pub fn machine(o: &Options) -> Result<Vm, String> {
     Ok(vm)
 }
 
+fn limit(d: Diag) {
+    eprintln!("error[{}]: {} ({})", d.info().kind, d.info().text, d.code());
+}
+
 /// Exit status of a stopped program, said on standard error.
 pub fn stopped(stop: Stop) -> i32 {
     match stop {
         Stop::Fuel => {
-            eprintln!("error[limit]: the program used up its fuel");
+            limit(Diag::Fuel);
             3
         }
         Stop::Memory => {
-            eprintln!("error[limit]: the program needs more memory than --mem allows");
+            limit(Diag::Memory);
             3
         }
         Stop::Interrupt => {

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use yin_ast::diag::Diag;
 use yin_vm::driver::{Failure, Place};
 use yin_vm::{Vm, control};
 
@@ -16,16 +17,22 @@ pub fn watch_interrupts() {
 pub fn failure(f: &Failure) {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (red, bold, off) = if color { ("\x1b[31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
-    eprintln!("{red}error[{}]{off}{bold}: {}{off}", f.kind, f.message);
+    // What a program throws of its own needs no explaining.
+    let code = f.diag.filter(|d| *d != Diag::User).map_or(String::new(), |d| format!(" ({})", d.code()));
+    eprintln!("{red}error[{}]{off}{bold}: {}{off}{code}", f.kind, f.message);
     if let Some(Place { file, line, column, width, text }) = &f.place {
         let margin = " ".repeat(line.to_string().len());
         eprintln!("{margin}--> {file}:{line}:{column}");
         eprintln!("{line} | {text}");
         eprintln!("{margin} | {}{red}{}{off}", " ".repeat(*column as usize - 1), "^".repeat(*width as usize));
     }
+    if let Some(h) = &f.hint {
+        eprintln!("help: {h}");
+    }
     for t in f.trace.iter().take(12) {
         eprintln!("  in {t}");
     }
+    f.also.iter().for_each(failure);
 }
 
 /// `--stats`: for people. `ran`: from the first form to the last.

@@ -3,7 +3,7 @@
   (twice (+ 1
             totl)))
 ;; ---
-;; error[unbound]: Unable to resolve symbol: totl in this context. Did you mean total?
+;; error[unbound]: Unable to resolve symbol: totl in this context. Did you mean total? (Y0301)
 ;;  --> in_macro_argument.clj:4:13
 ;; 4 |             totl)))
 ;;   |             ^^^^

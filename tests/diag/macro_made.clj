@@ -2,7 +2,7 @@
 
 (define-all a b)
 ;; ---
-;; error[unbound]: No such var: user/undefined-maker
+;; error[unbound]: No such var: user/undefined-maker (Y0302)
 ;;  --> macro_made.clj:3:1
 ;; 3 | (define-all a b)
 ;;   | ^^^^^^^^^^^^^^^^

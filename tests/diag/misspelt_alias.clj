@@ -6,7 +6,7 @@
     (when (pos? x)
       (str/jion "," [x fooo]))))
 ;; ---
-;; error[unbound]: No such var: str/jion. Did you mean str/join?
+;; error[unbound]: No such var: str/jion. Did you mean str/join? (Y0302)
 ;;  --> misspelt_alias.clj:7:8
 ;; 7 |       (str/jion "," [x fooo]))))
 ;;   |        ^^^^^^^^

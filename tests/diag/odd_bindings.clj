@@ -3,7 +3,7 @@
         z]
     (+ x y)))
 ;; ---
-;; error[syntax]: let requires an even number of forms in binding vector
+;; error[syntax]: let requires an even number of forms in binding vector (Y0216)
 ;;  --> odd_bindings.clj:2:3
 ;; 2 |   (let [y 1
 ;;   |   ^^^^^^^^^

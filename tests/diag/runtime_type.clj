@@ -2,7 +2,7 @@
 (println "start")
 (inc (total [1 :two 3]))
 ;; ---
-;; error[type]: clojure.lang.Keyword cannot be cast to java.lang.Number: a number is needed here
+;; error[type]: clojure.lang.Keyword cannot be cast to java.lang.Number: a number is needed here (Y0412)
 ;;  --> runtime_type.clj:1:23
 ;; 1 | (defn total [xs] (+ 0 (reduce + xs)))
 ;;   |                       ^^^^^^^^^^^^^

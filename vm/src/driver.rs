@@ -2,14 +2,16 @@
 
 use crate::code::FnDraft;
 use crate::compile::{self, Env};
-use crate::expand::{self, Answers};
+use crate::expand;
 use crate::frame::{Native, Regs};
 use crate::layout::{Kind, slot, var_flag};
 use crate::machine::{ErrKind, Exit, Stop, Vm};
+use crate::namespace::Answers;
 use crate::phases::Phase;
 use crate::prim::{PrimDef, R, VMOP, coll, hamt, prim, table, text, types, vector};
 use crate::value::Value;
 use std::sync::Arc;
+use yin_ast::diag::Diag;
 use yin_yang::clojure::reader::{ReadError, Reader};
 
 /// A source being evaluated.
@@ -36,6 +38,13 @@ impl Loader {
     }
 }
 
+/// Mistakes in a text, found with the one that ended the program.
+pub(crate) struct Unread {
+    file: u32,
+    first: ReadError,
+    more: Vec<ReadError>,
+}
+
 /// A place in a source, for reports.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -57,9 +66,23 @@ pub struct Failure {
     pub message: String,
     /// File, line, column, text of the line.
     pub place: Option<Place>,
+    /// What it is in the table of diagnostics.
+    pub diag: Option<Diag>,
+    /// What may help.
+    pub hint: Option<String>,
     /// Function and place of the frames it passed, innermost first.
     pub trace: Vec<String>,
     pub stop: Option<Stop>,
+    /// Further mistakes of the same text.
+    pub also: Vec<Failure>,
+}
+
+impl Failure {
+    fn new(kind: &str, message: String) -> Failure {
+        let kind = kind.to_string();
+        let (place, diag, hint, trace, stop, also) = (None, None, None, Vec::new(), None, Vec::new());
+        Failure { kind, message, place, diag, hint, trace, stop, also }
+    }
 }
 
 /// Library sources that come with the machine: namespace, text.
@@ -183,6 +206,12 @@ impl Vm {
     }
     /// The next top-level form as a function of no arguments.
     fn next_thunk(&mut self, i: usize) -> R<Option<Value>> {
+        match self.next_form(i)? {
+            Some(form) => self.thunk(form, self.loaders[i].span).map(Some),
+            None => Ok(None),
+        }
+    }
+    fn next_form(&mut self, i: usize) -> R<Option<Value>> {
         loop {
             let form = match self.loaders[i].forms.pop() {
                 Some(f) => f,
@@ -193,10 +222,13 @@ impl Vm {
             };
             // A `do`, also one that a macro gives, is a sequence of top-level forms.
             let mut form = form;
-            loop {
+            for turn in 0.. {
                 let next = self.phase(Phase::Expand, |vm| vm.macroexpand_top(form))?;
                 if next == form {
                     break;
+                }
+                if turn == expand::MAX_DEPTH {
+                    return Err(self.err(ErrKind::Syntax, Diag::NestedForms.message(&[])));
                 }
                 form = next;
             }
@@ -208,7 +240,7 @@ impl Vm {
                     continue;
                 }
             }
-            return self.thunk(form, self.loaders[i].span).map(Some);
+            return Ok(Some(form));
         }
     }
     fn macroexpand_top(&mut self, form: Value) -> R {
@@ -235,13 +267,11 @@ impl Vm {
         if at >= text.len() {
             return Ok(None);
         }
-        let mut reader = Reader::new(&text[at..]);
+        let mut reader = Reader::new(&text).at(at);
         let form = reader.next_form(&mut Answers(self));
-        let used = reader.position();
-        self.loaders[i].at = at + used;
+        self.loaders[i].at = reader.position();
         match form {
-            Ok(Some(mut f)) => {
-                shift(&mut f, at as u32);
+            Ok(Some(f)) => {
                 self.loaders[i].span = yin_ast::Span { file, start: f.start, end: f.end };
                 let v = self.value_of_form(&f, file);
                 if v.is_err() {
@@ -250,19 +280,41 @@ impl Vm {
                 v.map(Some)
             }
             Ok(None) => Ok(None),
-            Err(e) => Err(self.read_error(e, file, at as u32)),
+            Err(mut errors) => {
+                // The program ends here; what else is wrong with its text is said with it.
+                errors.extend(reader.remaining_errors(&mut Answers(self)));
+                let first = errors.remove(0);
+                self.err_span = Some(yin_ast::Span { file, start: first.start, end: first.end });
+                let exit = self.err(ErrKind::Read, &first.message);
+                self.unread = Some(Unread { file, first, more: errors });
+                Err(exit)
+            }
         }
-    }
-    fn read_error(&mut self, e: ReadError, file: u32, shift: u32) -> Exit {
-        self.err_span = Some(yin_ast::Span { file, start: e.start + shift, end: e.end + shift });
-        self.err(ErrKind::Read, e.message)
     }
     /// A form as a function of no arguments.
     fn thunk(&mut self, form: Value, span: yin_ast::Span) -> R {
-        let root = self.phase(Phase::Expand, |vm| expand::analyse(vm, form, span))?;
-        self.phase(Phase::Compile, |vm| vm.thunk_of(root))
+        let root = self.analyse(form, span)?;
+        self.code_of(root)
     }
-    fn thunk_of(&mut self, root: yin_ast::NodeId) -> R {
+    fn analyse(&mut self, form: Value, span: yin_ast::Span) -> R<yin_ast::NodeId> {
+        let root = self.phase(Phase::Expand, |vm| expand::analyse(vm, form, span))?;
+        if self.dump_ast {
+            let mut text = Vec::new();
+            let shown = yin_ast::datoms::tree(&self.ast, root, &mut text);
+            debug_assert!(shown.is_ok(), "memory takes it");
+            eprint!("{}", String::from_utf8_lossy(&text));
+        }
+        Ok(root)
+    }
+    /// A root of the AST as a function of no arguments.
+    fn code_of(&mut self, root: yin_ast::NodeId) -> R {
+        self.phase(Phase::Compile, |vm| vm.install_root(root))
+    }
+    fn install_root(&mut self, root: yin_ast::NodeId) -> R {
+        if self.heap.is_perm_full() {
+            self.pending.stop = Stop::Memory;
+            return Err(Exit::Stop);
+        }
         let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids }) {
             Ok(d) => d,
             Err(m) => return Err(self.err(ErrKind::Syntax, m)),
@@ -282,7 +334,7 @@ impl Vm {
     /// What the pending error is, for reports.
     pub fn failure(&mut self) -> Failure {
         let e = self.pending.value;
-        let mut f = Failure { kind: "user".into(), message: String::new(), place: None, trace: Vec::new(), stop: None };
+        let mut f = Failure::new("user", String::new());
         if let Some(o) = e.as_kind(Kind::Exception) {
             let class = self.symbol_id(o.get(slot::EX_CLASS)).map_or("", |id| self.names.text(id)).to_string();
             f.kind = match o.get(slot::EX_KIND).as_keyword() {
@@ -300,22 +352,12 @@ impl Vm {
         } else {
             f.message = self.show(e);
         }
-        let place = |vm: &Vm, s: yin_ast::Span| {
-            vm.ast.file(s.file).map(|x| {
-                let (line, column) = x.line_col(s.start);
-                let text = x.line(line).to_string();
-                let rest = text.chars().count().saturating_sub(column as usize - 1);
-                let meant = x.text.get(s.start as usize..s.end as usize).unwrap_or("");
-                let width = meant.lines().next().unwrap_or("").chars().count().min(rest).max(1) as u32;
-                Place { file: x.name.clone(), line, column, width, text }
-            })
-        };
         let trace = self.trace_of(e);
         if !trace.is_empty() {
             for (code, node) in &trace {
                 let name = self.code_name(*code).unwrap_or("top level").to_string();
                 let at = if self.ast.has(yin_ast::NodeId(*node)) {
-                    place(self, self.ast.span(yin_ast::NodeId(*node)))
+                    self.place(self.ast.span(yin_ast::NodeId(*node)))
                 } else {
                     None
                 };
@@ -334,9 +376,30 @@ impl Vm {
             && let Some(s) = self.err_span
             && matches!(f.kind.as_str(), "syntax" | "unbound" | "read" | "arity")
         {
-            f.place = place(self, s);
+            f.place = self.place(s);
+        }
+        f.diag = Diag::of(&f.kind, &f.message);
+        if let Some(u) = &self.unread
+            && f.kind == "read"
+            && f.message == u.first.message
+        {
+            f.hint = u.first.hint.clone();
+            f.also = u.more.iter().map(|e| self.failure_to_read(u.file, e)).collect();
         }
         f
+    }
+    fn failure_to_read(&self, file: u32, e: &ReadError) -> Failure {
+        let place = self.place(yin_ast::Span { file, start: e.start, end: e.end });
+        Failure { place, diag: Some(e.diag), hint: e.hint.clone(), ..Failure::new("read", e.message.clone()) }
+    }
+    fn place(&self, s: yin_ast::Span) -> Option<Place> {
+        let x = self.ast.file(s.file)?;
+        let (line, column) = x.line_col(s.start);
+        let text = x.line(line).to_string();
+        let rest = text.chars().count().saturating_sub(column as usize - 1);
+        let meant = x.text.get(s.start as usize..s.end as usize).unwrap_or("");
+        let width = meant.lines().next().unwrap_or("").chars().count().min(rest).max(1) as u32;
+        Some(Place { file: x.name.clone(), line, column, width, text })
     }
 
     /// A well-mixed 64-bit number (splitmix64, Steele et al. 2014), seeded once per machine.
@@ -373,20 +436,6 @@ pub fn kind_of_class(class: &str) -> &'static str {
         "java.lang.AssertionError" => "assert",
         "java.io.IOException" | "java.io.FileNotFoundException" => "io",
         _ => "user",
-    }
-}
-
-fn shift(f: &mut yin_yang::clojure::reader::Form, by: u32) {
-    use yin_yang::clojure::reader::FormKind::*;
-    f.start += by;
-    f.end += by;
-    match &mut f.kind {
-        List(items) | Vector(items) | Map(items) | Set(items) => items.iter_mut().for_each(|i| shift(i, by)),
-        Tagged(_, x) => shift(x, by),
-        _ => {}
-    }
-    if let Some(m) = &mut f.meta {
-        shift(m, by);
     }
 }
 
@@ -555,7 +604,7 @@ fn read_text(vm: &mut Vm, s: &str, data: bool, features: Vec<String>) -> R<(Opti
             Ok((Some(plain(vm, v)?), r.position()))
         }
         Ok(None) => Ok((None, r.position())),
-        Err(e) => Err(vm.err(ErrKind::Read, e.message)),
+        Err(e) => Err(vm.err(ErrKind::Read, &e[0].message)),
     }
 }
 /// Data without source positions and with maps in their final form.
@@ -732,7 +781,7 @@ pub fn is_incomplete(text: &str) -> bool {
         match r.next_form(&mut Nobody) {
             Ok(Some(_)) => {}
             Ok(None) => return false,
-            Err(e) => return e.incomplete,
+            Err(errors) => return errors.iter().all(|e| e.incomplete),
         }
     }
 }
@@ -759,38 +808,36 @@ impl Vm {
         let var = self.var("clojure.core/*1");
         self.heap.write(var, slot::VAR_ROOT, v);
     }
-    /// Reads and analyses a whole text; definitions of macros and namespaces are evaluated, as later forms need them.
-    pub fn analyse_text(&mut self, source: &str, file_name: &str) -> Result<(), Exit> {
+    /// Reads and analyses a whole text; definitions and what changes namespaces are evaluated, as later forms need them.
+    /// The number of its file, which the nodes of the text have in their spans.
+    ///
+    /// # Errors
+    /// Those of reading and analysis, and what evaluating a definition throws.
+    pub fn analyse_text(&mut self, source: &str, file_name: &str) -> Result<u32, Exit> {
         let i = self.open_loader(source, file_name);
-        let r = loop {
-            match self.read_next(i) {
-                Ok(Some(form)) => {
-                    let span = self.loaders[i].span;
-                    let before = self.ast.len();
-                    if let Err(e) = expand::analyse(self, form, span) {
-                        break Err(e);
-                    }
-                    let defines = (before..self.ast.len())
-                        .any(|n| self.ast.kind(yin_ast::NodeId(n as u32)) == yin_ast::Kind::Define);
-                    let head = coll::first(self, form).ok().and_then(|h| self.symbol_id(h));
-                    let head = head.map(|id| self.names.text(id).to_string()).unwrap_or_default();
-                    if defines
-                        || matches!(head.as_str(), "ns" | "require" | "in-ns" | "use" | "alias" | "refer" | "import")
-                    {
-                        let mark = self.ast.len();
-                        let f = self.var("clojure.core/eval").get(slot::VAR_ROOT);
-                        if let Err(e) = self.call_now(f, &[form]) {
-                            break Err(e);
-                        }
-                        let _ = mark;
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(e) => break Err(e),
-            }
-        };
+        let file = self.loaders[i].file;
+        let r = self.analyse_forms(i);
         self.loaders.truncate(i);
-        r
+        r.map(|()| file)
+    }
+    fn analyse_forms(&mut self, i: usize) -> R<()> {
+        const CHANGES: &[&str] = &["in-ns", "require", "use", "alias", "refer", "import", "refer-clojure"];
+        while let Some(form) = self.next_form(i)? {
+            let before = self.ast.len() as u32;
+            let root = self.analyse(form, self.loaders[i].span)?;
+            let needed = (before..=root.0).map(yin_ast::NodeId).any(|id| match self.ast.kind(id) {
+                yin_ast::Kind::Define => true,
+                yin_ast::Kind::Variable => self.ast.name(id).is_some_and(|n| {
+                    n.strip_prefix("clojure.core/").is_some_and(|n| CHANGES.contains(&n)) || n == "yin.rt/mark-loaded"
+                }),
+                _ => false,
+            });
+            if needed {
+                let f = self.code_of(root)?;
+                self.call_now(f, &[])?;
+            }
+        }
+        Ok(())
     }
     /// Steps executed so far.
     pub fn steps(&self) -> u64 {
@@ -858,18 +905,8 @@ impl Vm {
         }
         let mut last = Value::NIL;
         for root in roots {
-            let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids }) {
-                Ok(d) => d,
-                Err(m) => return Err(self.err(ErrKind::Syntax, m)),
-            };
-            self.dump(&draft);
-            match self.install(&draft) {
-                Ok(p) => {
-                    let f = self.closure(p);
-                    last = self.call_now(f, &[])?;
-                }
-                Err(m) => return Err(self.err(ErrKind::Syntax, m)),
-            }
+            let f = self.code_of(root)?;
+            last = self.call_now(f, &[])?;
         }
         Ok(last)
     }

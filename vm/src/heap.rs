@@ -16,6 +16,8 @@ use crate::value::{Obj, Value};
 /// Where the permanent region is placed if it can be: image words are absolute addresses for this place.
 pub const PERM_BASE: usize = 0x8_0000_0000;
 const PERM_BYTES: usize = 1 << 30;
+/// What one top-level form's code may take at most.
+const PERM_RESERVE: usize = 16 << 20;
 
 pub(crate) struct Block {
     pub base: *mut u64,
@@ -272,6 +274,10 @@ impl Heap {
         self.barrier(o);
     }
 
+    /// Is there too little room for code and vars to go on safely?
+    pub(crate) fn is_perm_full(&self) -> bool {
+        self.perm_used + PERM_RESERVE > self.perm.size_bytes()
+    }
     pub(crate) fn perm_base(&self) -> usize {
         self.perm.base() as usize
     }

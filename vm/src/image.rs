@@ -7,11 +7,11 @@
 //! Layout, little-endian words: magic, words of permanent memory, rest; permanent memory; relocations (word offsets);
 //! tables of the machine.
 
-use crate::expand::Ns;
 use crate::frame::Code;
 use crate::heap::PERM_BASE;
 use crate::machine::Vm;
 use crate::names::Names;
+use crate::namespace::Ns;
 use crate::prim::table;
 use crate::value::Value;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};

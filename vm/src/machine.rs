@@ -204,7 +204,7 @@ pub struct Vm {
     /// Every program text of this machine as AST.
     pub ast: yin_ast::Ast,
     /// By name id.
-    pub namespaces: HashMap<u32, crate::expand::Ns>,
+    pub namespaces: HashMap<u32, crate::namespace::Ns>,
     /// `*ns*`.
     pub ns_var: Option<Obj>,
     /// Namespaces whose file was evaluated.
@@ -216,6 +216,8 @@ pub struct Vm {
     pub args: Vec<String>,
     /// Place of the last error before running.
     pub err_span: Option<yin_ast::Span>,
+    /// What else is wrong with the text that could not be read last.
+    pub(crate) unread: Option<crate::driver::Unread>,
     /// Name the function being analysed is given: that of its `def`.
     pub(crate) def_name: Option<String>,
     /// `#'ns/name` also sees private vars.
@@ -235,6 +237,8 @@ pub struct Vm {
     pub(crate) random_state: u64,
     /// Print instructions of what is compiled to standard error.
     pub dump_ops: bool,
+    /// Print each top-level form's AST to standard error.
+    pub dump_ast: bool,
     /// Times of reading, expanding and compiling, if they are to be taken.
     pub phases: Option<crate::phases::Phases>,
     /// Instruction words installed since the machine was made.
@@ -287,6 +291,7 @@ impl Vm {
             source_paths: vec![".".into()],
             args: Vec::new(),
             err_span: None,
+            unread: None,
             def_name: None,
             see_private: false,
             prim_ids: HashMap::default(),
@@ -301,6 +306,7 @@ impl Vm {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(1, |d| d.as_nanos() as u64),
             dump_ops: false,
+            dump_ast: false,
             phases: None,
             code_words: 0,
             names: Names::default(),

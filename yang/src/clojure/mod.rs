@@ -1,3 +1,5 @@
 //! Clojure: text to forms with spans.
 
 pub mod reader;
+#[cfg(test)]
+mod tests;
