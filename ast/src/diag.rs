@@ -25,7 +25,7 @@ macro_rules! diags {
         /// What can be wrong.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
         #[repr(u16)]
-        pub enum Diag { $(#[doc = $text] $name,)* }
+        pub enum Diag { $(#[doc = $why] $name,)* }
         /// One row per diagnostic, in order of their codes.
         pub const DIAGS: &[DiagInfo] = &[$(DiagInfo {
             diag: Diag::$name, code: $code, kind: $kind, text: $text, why: $why, example: $example,
