@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod conform;
+pub mod disk;
 pub mod edn;
 pub mod json;
 pub mod query;

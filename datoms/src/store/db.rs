@@ -2,7 +2,7 @@
 
 use super::column::{Col, Fact, Past};
 use super::delta::{Delta, Generation, Slot};
-use super::pool::{AttrId, Lineage};
+use super::pool::{AttrId, Lineage, Pool};
 use super::schema::{Props, Schema};
 use crate::edn::Edn;
 use crate::query::{ErrorKind, QueryError};
@@ -174,6 +174,46 @@ impl Database {
         });
         let generation = Arc::new(Generation::new(base.collect(), Delta::default()));
         Ok(Self::make(lineage, schema, generation, 0, max_eid, max_tx))
+    }
+
+    /// A database of columns, by attribute as numbered in `lineage`.
+    pub(crate) fn of_columns(
+        lineage: Arc<Lineage>,
+        schema: &Edn,
+        base: Vec<Arc<Slot>>,
+        max_eid: u32,
+        max_tx: u32,
+    ) -> Result<Self> {
+        let schema = Arc::new(Schema::parse(schema, &lineage)?);
+        let generation = Arc::new(Generation::new(base, Delta::default()));
+        Ok(Self::make(lineage, schema, generation, 0, max_eid, max_tx))
+    }
+
+    /// The same database with everything in columns.
+    pub(crate) fn columns_only(&self) -> Self {
+        let i = &self.0;
+        let generation = Arc::new(i.generation.compacted(i.at, &[]));
+        Self::make(i.lineage.clone(), i.schema.clone(), generation, 0, i.max_eid, i.max_tx)
+    }
+
+    /// The columns, by attribute.
+    pub(crate) fn slots(&self) -> Vec<Option<Arc<Slot>>> {
+        self.0.generation.base.iter().cloned().map(Some).collect()
+    }
+
+    /// The names of all attributes, by number.
+    pub(crate) fn all_attributes(&self) -> Vec<Edn> {
+        (0..self.0.lineage.attr_count()).map(|a| self.0.lineage.name(a).clone()).collect()
+    }
+
+    /// The dictionary.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.lineage.pool
+    }
+
+    /// Why a stored column could not be read, if one could not.
+    pub(crate) fn fault_of(&self) -> Option<String> {
+        self.0.lineage.fault.get().cloned()
     }
 
     pub(super) fn lineage(&self) -> &Lineage {

@@ -302,7 +302,6 @@ impl Slot {
     }
 
     /// A column that is read when it is first asked for.
-    #[allow(dead_code, reason = "columns on disk come with the directory")]
     pub fn stored(stored: Box<dyn Stored>) -> Arc<Self> {
         Arc::new(Self { col: OnceLock::new(), stored: Some(stored) })
     }

@@ -23,11 +23,14 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use conn::{Conn, Listener};
+pub(crate) use column::{Col, Fact, Past};
+pub use conn::{Commit, Conn, Listener, Turn};
 pub use db::{Database, Datom, E_MAX, Filter, TX0};
+pub(crate) use delta::{Slot, Stored};
 pub use entity::{Attr, Entity};
 pub use index::Index;
 pub use pool::AttrId;
+pub(crate) use pool::Lineage;
 pub use pull::Pattern;
 pub use schema::{Props, Schema, Unique, ValueType};
 pub use tx::{Report, TxFunction, TxFunctions, TxOptions};

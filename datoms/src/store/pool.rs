@@ -74,6 +74,15 @@ impl Pool {
         i
     }
 
+    /// Adds a value that is not there yet, as the next one.
+    pub fn append(&self, v: Edn) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let i = index.len() as u32;
+        if index.insert(v.clone(), i).is_none() {
+            self.values.set(i as usize, v);
+        }
+    }
+
     /// The word of a value, which is added if it needs to be.
     #[inline]
     pub fn encode(&self, v: &Edn) -> Word {

@@ -9,6 +9,7 @@ use super::db::{Database, Datom, Result, TX0, missing, resolve, resolve_value, s
 use super::delta::{Change, Delta, Generation, Place};
 use super::pool::{AttrId, Lineage};
 use super::schema::{Schema, Unique};
+use crate::disk::{LogChange, Record};
 use crate::edn::{Edn, Keyword};
 use crate::query::{ErrorKind, QueryError};
 use crate::value::{Dict, Word};
@@ -95,7 +96,19 @@ impl Database {
         self.transact(tx_data, &TxOptions::default())
     }
 
-    /// The same, and only the new database.
+    /// The database with the transactions of a log on top.
+    ///
+    /// # Errors
+    /// `:store/corrupt` if a record does not fit what came before.
+    pub(crate) fn replay(&self, records: &[Record]) -> Result<Self> {
+        let Some(last) = records.last() else { return Ok(self.clone()) };
+        let options = TxOptions::default();
+        let mut tx = Tx::new(self, &options, FxHashMap::default());
+        tx.replay(records)?;
+        Ok(tx.finish(last.t))
+    }
+
+    /// The same as [`with`](Self::with), and only the new database.
     pub fn db_with(&self, tx_data: &Edn) -> Result<Database> {
         self.with(tx_data).map(|r| r.db_after)
     }
@@ -442,6 +455,14 @@ impl<'a> Tx<'a> {
             let message = format!("Cannot add {} because of unique constraint: ({})", show(&fact), show(&held));
             return Err(QueryError::at(ErrorKind::Other("transact/unique"), message, &show(&fact)).into());
         }
+        self.note(a, fact);
+        if p.tuple_part {
+            self.queue(fact.e, a);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, a: AttrId, fact: Fact) {
         let k = self.added.len() as u32;
         self.added.push(Added { a, fact, dead: false });
         if self.added.len() > FEW {
@@ -457,10 +478,6 @@ impl<'a> Tx<'a> {
         self.changes.push(Change { a, fact, gone: None });
         self.tx_data.push(Datom { e: fact.e, a, v: fact.v, t: fact.t, m: fact.m });
         self.advance(fact.e);
-        if p.tuple_part {
-            self.queue(fact.e, a);
-        }
-        Ok(())
     }
 
     fn retract(&mut self, a: AttrId, fact: Fact, place: Place, t: u32) {
@@ -1108,7 +1125,60 @@ impl<'a> Tx<'a> {
         Database::make(inner.lineage.clone(), inner.schema.clone(), generation, at, self.max_eid, inner.max_tx)
     }
 
+    /// The facts of a log's records, as they are: what was checked once is not checked again.
+    fn replay(&mut self, records: &[Record]) -> Result<()> {
+        let damaged = |what: &str, c: &LogChange| {
+            let message = format!("The log {what}: [{} {} {}]", c.e, c.a, c.v);
+            QueryError::new(ErrorKind::Other("store/corrupt"), message)
+        };
+        for r in records {
+            for c in &r.changes {
+                let a = self.attr(&c.a, At::Form(&c.a))?;
+                let v = self.lineage.pool.encode(&c.v);
+                let mut held = None;
+                self.each(c.e, a, |f, place| {
+                    if f.v == v {
+                        held = Some((f, place));
+                    }
+                });
+                match held {
+                    Some((fact, place)) if c.m == 0 => self.retract(a, fact, place, c.t),
+                    None if c.m != 0 => self.note(a, Fact { e: c.e, v, t: c.t, m: c.m }),
+                    None => return Err(damaged("retracts what does not hold", c)),
+                    Some(_) => return Err(damaged("asserts what holds", c)),
+                }
+            }
+            self.tx_data.clear();
+            self.max_eid = self.max_eid.max(r.max_eid);
+        }
+        self.queued.clear();
+        Ok(())
+    }
+
     fn commit(mut self) -> Report {
+        let t = self.before.max_tx() + 1;
+        let db_after = self.finish(t);
+        let mut tempids: Vec<(Edn, u32)> = Vec::with_capacity(self.order.len() + 1);
+        for temp in &self.order {
+            if let (false, Some(e)) = (matches!(temp, Temp::Auto(_)), self.tempids.get(temp)) {
+                tempids.push((temp.to_edn(), *e));
+            }
+        }
+        let current = Edn::keyword("db/current-tx");
+        if !tempids.iter().any(|(k, _)| *k == current) {
+            tempids.push((current, self.t));
+        }
+        Report {
+            db_before: self.before.clone(),
+            db_after,
+            tx_data: std::mem::take(&mut self.tx_data),
+            tempids,
+            tx_meta: self.options.meta.clone(),
+        }
+    }
+
+    /// The database with all changes.
+    fn finish(&mut self, max_tx: u32) -> Database {
         self.delta = None;
         let inner = &self.before.0;
         let n = self.changes.len();
@@ -1131,25 +1201,7 @@ impl<'a> Tx<'a> {
                 (Arc::new(Generation::new(self.generation.base.clone(), own)), at)
             }
         };
-        let db_after =
-            Database::make(inner.lineage.clone(), inner.schema.clone(), generation, at, self.max_eid, inner.max_tx + 1);
-        let mut tempids: Vec<(Edn, u32)> = Vec::with_capacity(self.order.len() + 1);
-        for temp in &self.order {
-            if let (false, Some(e)) = (matches!(temp, Temp::Auto(_)), self.tempids.get(temp)) {
-                tempids.push((temp.to_edn(), *e));
-            }
-        }
-        let current = Edn::keyword("db/current-tx");
-        if !tempids.iter().any(|(k, _)| *k == current) {
-            tempids.push((current, self.t));
-        }
-        Report {
-            db_before: self.before.clone(),
-            db_after,
-            tx_data: std::mem::take(&mut self.tx_data),
-            tempids,
-            tx_meta: self.options.meta.clone(),
-        }
+        Database::make(inner.lineage.clone(), inner.schema.clone(), generation, at, self.max_eid, max_tx)
     }
 }
 
