@@ -145,14 +145,13 @@ pub(super) fn run(wanted: &dyn Fn(&str) -> bool, quick: bool, wrong: &mut Vec<St
         let db = Data::People.database();
         let last = Edn::keyword("last-name");
         let ids: Vec<Edn> = (9000..=10_999).map(Edn::Int).collect();
-        let names = |names: &Vec<(i64, Edn)>| text_checksum(names.iter().map(|(e, n)| [Edn::Int(*e), n.clone()]));
-        let named = |id: &Edn, name: Edn| (id.as_int().unwrap_or(0), name);
+        let names = |names: &Vec<Edn>| text_checksum(names.iter().map(|n| [n.clone()]));
         if wanted("find-datoms") {
             let run = || {
                 ids.iter()
                     .map(|id| {
                         let found = db.datoms(Index::Eavt, &[id.clone(), last.clone()]).unwrap_or_default();
-                        named(id, found.first().map_or(Edn::Nil, |d| db.value(d.v)))
+                        found.first().map_or(Edn::Nil, |d| db.value(d.v))
                     })
                     .collect::<Vec<_>>()
             };
@@ -163,7 +162,7 @@ pub(super) fn run(wanted: &dyn Fn(&str) -> bool, quick: bool, wrong: &mut Vec<St
                 ids.iter()
                     .map(|id| {
                         let e = db.entity(id).ok().flatten();
-                        named(id, e.and_then(|e| e.get(&last)).map_or(Edn::Nil, |v| v.to_edn()))
+                        e.and_then(|e| e.get(&last)).map_or(Edn::Nil, |v| v.to_edn())
                     })
                     .collect::<Vec<_>>()
             };

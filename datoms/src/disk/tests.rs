@@ -159,7 +159,7 @@ fn whatever_operation_fails_what_was_acknowledged_is_found() {
         let mut r = n as u32;
         let mut draw = move |k: usize| {
             r = r.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (u64::from(r) * (k as u64 + 1) >> 32) as usize
+            ((u64::from(r) * (k as u64 + 1)) >> 32) as usize
         };
         for (how, last_names) in [(0, true), (0, false), (1, true), (1, false), (2, true), (2, false)] {
             let after = m.after_power_loss(

@@ -7,6 +7,7 @@ use crate::edn::{Edn, MAX_DEPTH, Symbol};
 use crate::query::{ErrorKind, Func, QueryError};
 use crate::value::Word;
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many values of an attribute come unless the pattern says otherwise.
@@ -248,6 +249,8 @@ struct Path<'p> {
     limits: FxHashMap<*const Spec, usize>,
     depth: usize,
     all: &'p Pattern,
+    /// What a wildcard wants of attributes, as they are met.
+    wild: FxHashMap<AttrId, Rc<Spec>>,
 }
 
 impl Database {
@@ -300,7 +303,8 @@ impl Database {
         }
         let Some(e) = self.entid(entity)? else { return Ok(Edn::Nil) };
         let all = Pattern { wildcard: true, specs: vec![Spec::id()] };
-        let mut path = Path { seen: Vec::new(), limits: FxHashMap::default(), depth: 0, all: &all };
+        let mut path =
+            Path { seen: Vec::new(), limits: FxHashMap::default(), depth: 0, all: &all, wild: FxHashMap::default() };
         self.pulled(pattern, e, &mut path)
     }
 
@@ -324,7 +328,14 @@ impl Database {
                 if pattern.specs.iter().any(|s| s.name == *name) || self.first_value(e, *a).is_none() {
                     continue;
                 }
-                let spec = Spec::parse(self, name, None, name)?;
+                let spec = match path.wild.get(a) {
+                    Some(spec) => spec.clone(),
+                    None => {
+                        let spec = Rc::new(Spec::parse(self, name, None, name)?);
+                        path.wild.insert(*a, spec.clone());
+                        spec
+                    }
+                };
                 let v = self.spec(&spec, path.all, e, path, &mut scratch)?;
                 if !v.is_nil() {
                     out.push((name.clone(), v));
