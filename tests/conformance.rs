@@ -18,11 +18,20 @@ fn same(expected: &Json, got: &Json) -> bool {
 }
 
 #[test]
-fn clojure_cases() {
+fn clojure_cases_interpreted() {
+    cases_pass(&["--jit", "off"], "");
+}
+
+#[test]
+fn clojure_cases_compiled_first() {
+    cases_pass(&["--jit", "always"], "exit");
+}
+
+fn cases_pass(options: &[&str], zeal: &str) {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/clojure.jsonl");
     let text = std::fs::read_to_string(file).expect("the cases");
     let cases: Vec<Json> = text.lines().map(|l| serde_json::from_str(l).expect("a case")).collect();
-    let dir = std::env::temp_dir().join(format!("yin-conformance-{}", std::process::id()));
+    let dir = std::env::temp_dir().join(format!("yin-conformance-{}-{}", std::process::id(), options.join("")));
     std::fs::create_dir_all(&dir).expect("a folder for what cases write");
     let input = dir.join("cases.jsonl");
     let lines: String = cases
@@ -34,7 +43,9 @@ fn clojure_cases() {
         .collect();
     std::fs::write(&input, lines).expect("writable");
     let out = Command::new(env!("CARGO_BIN_EXE_yin"))
+        .args(options)
         .args(["conform", "--lang", "clj"])
+        .env("YIN_ZEAL", zeal)
         .arg(&input)
         .current_dir(&dir)
         .output()
@@ -46,6 +57,6 @@ fn clojure_cases() {
     let failed: Vec<&Json> =
         cases.iter().zip(&got).filter(|(c, g)| !same(&c["expect"], g)).map(|(c, _)| &c["id"]).collect();
     let passed = cases.len() - failed.len();
-    println!("{passed} of {} Clojure cases pass; not: {failed:?}", cases.len());
+    println!("{options:?}: {passed} of {} Clojure cases pass; not: {failed:?}", cases.len());
     assert!(passed >= PASSING, "only {passed} pass; not: {failed:?}");
 }

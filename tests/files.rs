@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const MODES: &[&str] = &["", "gc", "park", "gc=3,park=2", "gc,park"];
+const MODES: &[&str] =
+    &["", "gc", "park", "gc=3,park=2", "gc,park", "tier", "tier,exit", "tier,exit,gc,park", "tier,gc=3,park=2"];
 
 fn eval(source: &str, zeal: &str) -> (bool, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_yin"))

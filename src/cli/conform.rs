@@ -34,7 +34,7 @@ pub fn run(o: &Options) -> i32 {
             }
         };
         let (id, src) = (&case["id"], case["src"].as_str().unwrap_or(""));
-        let out = match super::new_vm() {
+        let out = match super::machine(o) {
             Ok(mut vm) => one(&mut vm, src, case["kind"].as_str() == Some("value")),
             Err(e) => json!({ "error": e }),
         };

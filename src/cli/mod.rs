@@ -27,8 +27,9 @@ usage: yin FILE [ARG…]            run a program
 options: --lang clj        language of standard input
          --fuel N          stop after N steps (calls and loop turns)
          --mem SIZE        most memory for values: 512M, 2G
-         --dump ast,op     print each form's AST, its instructions, to standard error
          --stats[=json]    times, counts and sizes at the end, to standard error
+         --jit off|auto|always   machine code: never, for what is hot, for everything before it runs
+         --dump ast,op,clif,asm  print each form's AST, its instructions, compiler input, machine code to standard error
          --format F        output format where there is a choice
          --help, --version
 
@@ -57,6 +58,7 @@ pub struct Options {
     pub stats: Stats,
     pub format: Option<String>,
     pub lang: Option<String>,
+    pub jit: yin_jit::Config,
 }
 
 fn size(text: &str) -> Option<usize> {
@@ -96,8 +98,20 @@ fn parse() -> Result<Options, String> {
             Long("dump") => {
                 let v = text(p.value().map_err(|e| e.to_string())?)?;
                 o.dump = v.split(',').map(String::from).collect();
-                if let Some(bad) = o.dump.iter().find(|d| !matches!(d.as_str(), "ast" | "op")) {
-                    return Err(format!("--dump knows ast and op, not {bad}"));
+                for d in &o.dump {
+                    match d.split_once('=').unwrap_or((d, "")) {
+                        ("ast" | "op", "") => {}
+                        ("clif", _) => o.jit.dump.clif = true,
+                        ("asm", _) => o.jit.dump.asm = true,
+                        _ => {
+                            return Err(format!(
+                                "--dump knows ast, op, clif, asm (clif=NAME: only functions named so), not {d}"
+                            ));
+                        }
+                    }
+                    if let Some((_, name)) = d.split_once('=') {
+                        o.jit.dump.name = Some(name.to_string());
+                    }
                 }
             }
             Long("stats") => {
@@ -109,9 +123,12 @@ fn parse() -> Result<Options, String> {
             }
             Long("jit") => {
                 let v = text(p.value().map_err(|e| e.to_string())?)?;
-                if !matches!(v.as_str(), "off" | "auto") {
-                    return Err(format!("--jit takes off or auto, not {v}"));
-                }
+                o.jit.mode = match v.as_str() {
+                    "off" => yin_jit::Mode::Off,
+                    "auto" => yin_jit::Mode::Auto,
+                    "always" => yin_jit::Mode::Always,
+                    _ => return Err(format!("--jit takes off, auto or always, not {v}")),
+                };
             }
             Long("format") => o.format = Some(text(p.value().map_err(|e| e.to_string())?)?),
             Long("lang") => o.lang = Some(text(p.value().map_err(|e| e.to_string())?)?),
@@ -234,6 +251,7 @@ pub fn machine(o: &Options) -> Result<Vm, String> {
             vm.set_zeal(name, k)?;
         }
     }
+    yin_jit::attach(&mut vm, o.jit.clone());
     Ok(vm)
 }
 

@@ -44,14 +44,18 @@ pub fn stats(vm: &Vm, ran: Duration) {
         let (r, e, c) = (ms(p.read_ns), ms(p.expand_ns), ms(p.compile_ns));
         eprintln!("of it                {r:.3} ms read, {e:.3} ms expand, {c:.3} ms compile");
     }
-    eprintln!("steps                {}", vm.steps());
+    eprintln!("steps interpreted    {}", vm.steps());
     eprintln!("instructions         {} KiB", vm.code_words * 8 / 1024);
+    eprintln!("steps interpreted    {}", vm.steps());
     eprintln!("collections          {} minor, {} major", h.minor_collections, h.major_collections);
     eprintln!("pauses               {:.3} ms, the longest {:.3} ms", ms(h.pause_ns), ms(h.longest_pause_ns));
     eprintln!("allocated            {} KiB", h.allocated_words * 8 / 1024);
     eprintln!("copied               {} KiB", h.copied_words * 8 / 1024);
     eprintln!("heap in use          {} KiB", vm.heap.used_bytes() / 1024);
     eprintln!("AST                  {} nodes, {} KiB of columns", vm.ast.len(), vm.ast.size_bytes() / 1024);
+    if let Some(t) = &vm.tier {
+        t.stats().into_iter().for_each(|(name, value)| eprintln!("{name:<20} {value}"));
+    }
     eprintln!("time                 {:.3} ms", vm.started.elapsed().as_secs_f64() * 1e3);
 }
 

@@ -13,13 +13,15 @@ use crate::live;
 use crate::machine::{ErrKind, Exit, Replay, Stop, Vm};
 use crate::prim::{self, R, coll, table};
 use crate::value::{Obj, Value};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, Ordering};
 
 /// Set by the command's signal handler; looked at when a slice of steps is over.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Steps between two looks at the world.
 const SLICE: i64 = 1 << 16;
+/// The same while a compiler wants to know what is hot. Not a power of two, so that loops do not fall into step with it.
+const SAMPLE: i64 = 1021;
 
 /// Records of native frames, made once.
 pub(crate) struct NativeRecords {
@@ -56,6 +58,9 @@ impl NativeRecords {
     }
     pub fn activate(&self, argc: usize) -> *const Resume {
         self.activate[argc]
+    }
+    pub fn all(&self) -> impl Iterator<Item = *const Resume> {
+        self.fixed.iter().map(|f| f.1).chain(self.activate.iter().copied())
     }
 }
 
@@ -106,10 +111,10 @@ impl Vm {
         let (live, wide) = live_bits(&mut self.heap, delta, is_live);
         let p = self.heap.alloc_raw(size_of::<Resume>() / 8) as *mut Resume;
         let r = Resume {
-            code: AtomicPtr::new(std::ptr::null_mut()),
+            code: AtomicPtr::new(self.resume_stub()),
             delta: delta as u32,
             dst,
-            flags: flags | wide,
+            flags: AtomicU16::new(flags | wide),
             pc: pc.0,
             owner: code,
             live,
@@ -126,7 +131,7 @@ impl Vm {
     // ---- starting activations
     /// Starts the activation at `fp`: header set, callee in slot 1, `argc` arguments behind it. Sets the next step.
     pub(crate) fn activate_slow(&mut self, fp: Regs, argc: usize) {
-        if self.heap.steps < 0 {
+        if self.needs_service() {
             // The step was counted; serve whoever wants attention, then go on.
             if !self.service(fp, argc) {
                 return;
@@ -162,6 +167,9 @@ impl Vm {
                         let n = code.n_params as usize;
                         let rest = coll::rest_list(self, fp.slice(n, argc - n));
                         fp.set(n, rest);
+                    }
+                    if !code.native.load(Ordering::Relaxed).is_null() {
+                        return self.enter_native(code, fp);
                     }
                     self.code = code;
                     self.fp = fp;
@@ -342,10 +350,13 @@ impl Vm {
             let r = resume_ref(top.header());
             let fp = top.down(r.delta as usize);
             let Some(native) = r.native() else {
+                if self.has_native(r) {
+                    return self.resume_native(top, r, v);
+                }
                 self.fp = fp;
                 self.pc = Pc(r.pc);
                 self.code = r.owner;
-                if r.flags & flag::DISCARD == 0 {
+                if r.flags() & flag::DISCARD == 0 {
                     fp.set(r.dst as usize, v);
                 }
                 return;
@@ -459,7 +470,7 @@ impl Vm {
             match r.native() {
                 None => {
                     let code = code_ref(r.owner);
-                    let at = code.index(r.pc) - (r.flags & flag::DISCARD == 0) as usize;
+                    let at = code.index(r.pc) - (r.flags() & flag::DISCARD == 0) as usize;
                     self.note_trace(r.owner, at);
                     if let Some(h) = code.handler_at(at) {
                         self.fp = fp;
@@ -576,6 +587,9 @@ impl Vm {
         let r = self.resume_at(self.code, self.pc);
         let top = self.fp.up(resume_ref(r).delta as usize);
         top.set_word(0, r as u64);
+        if self.tier.is_some() {
+            self.sample(self.code, code_ref(self.code).index(self.pc.0), self.fp);
+        }
         if self.attend(top) {
             let top = self.park_zeal(top);
             self.deliver(top, Value::NIL)
@@ -586,6 +600,11 @@ impl Vm {
     fn service(&mut self, fp: Regs, argc: usize) -> bool {
         let top = fp.up(2 + argc);
         top.set_word(0, self.natives.activate(argc) as u64);
+        if self.tier.is_some()
+            && let Some(code) = self.code_called(fp, argc)
+        {
+            self.sample(code, 0, fp);
+        }
         if !self.attend(top) {
             return false;
         }
@@ -598,7 +617,7 @@ impl Vm {
     }
 
     /// Serves everybody who wants attention. `top` is the top header. Order: limits, interruption, collection, zeal.
-    fn attend(&mut self, top: Regs) -> bool {
+    pub(crate) fn attend(&mut self, top: Regs) -> bool {
         let banked = std::mem::take(&mut self.heap.steps_banked);
         self.steps_done += (self.slice - banked).max(0) as u64;
         if let Some(fuel) = self.fuel {
@@ -630,9 +649,22 @@ impl Vm {
 
     fn new_slice(&mut self) {
         let zealous = self.zeal.gc > 0 || self.zeal.park > 0;
-        let most = if zealous { 1 } else { SLICE };
+        let most = if zealous {
+            1
+        } else if self.tier.is_some() {
+            SAMPLE
+        } else {
+            SLICE
+        };
         self.slice = self.fuel.map_or(most, |f| most.min(f as i64));
         self.heap.steps = self.slice;
+        self.rearm();
+    }
+
+    /// Does somebody want attention at this safe point?
+    #[inline]
+    pub(crate) fn needs_service(&self) -> bool {
+        self.heap.steps < 0 || self.heap.stack_limit.is_null()
     }
 
     fn stop(&mut self, why: Stop) -> bool {
@@ -647,7 +679,7 @@ impl Vm {
     }
 
     /// Stress mode `park`: captures everything above the base, then goes on from the copy. Returns the top header.
-    fn park_zeal(&mut self, top: Regs) -> Regs {
+    pub(crate) fn park_zeal(&mut self, top: Regs) -> Regs {
         self.zeal.count = self.zeal.count.wrapping_add(1);
         if self.zeal.park == 0 || !self.zeal.count.is_multiple_of(self.zeal.park) {
             return top;
@@ -1021,7 +1053,7 @@ impl Vm {
         while i < o.len() {
             let var = o.get(i).obj().expect("a var");
             let (inside, other) = (var.get(slot::VAR_ROOT), o.get(i + 1));
-            self.heap.write(var, slot::VAR_ROOT, other);
+            self.set_root(var, other);
             self.heap.write(o, i + 1, inside);
             i += 2;
         }

@@ -803,10 +803,10 @@ impl Vm {
         for (name, from) in [("clojure.core/*3", "clojure.core/*2"), ("clojure.core/*2", "clojure.core/*1")] {
             let x = self.var(from).get(slot::VAR_ROOT);
             let var = self.var(name);
-            self.heap.write(var, slot::VAR_ROOT, x);
+            self.set_root(var, x);
         }
         let var = self.var("clojure.core/*1");
-        self.heap.write(var, slot::VAR_ROOT, v);
+        self.set_root(var, v);
     }
     /// Reads and analyses a whole text; definitions and what changes namespaces are evaluated, as later forms need them.
     /// The number of its file, which the nodes of the text have in their spans.
@@ -857,7 +857,9 @@ impl Vm {
                 self.zeal.park = k.max(1);
                 self.poison = true;
             }
-            "order" | "tier" | "exit" | "batch" => {}
+            "tier" => self.compile_first(),
+            "exit" => self.zeal.exit = true,
+            "order" | "batch" => {}
             _ => return Err(format!("YIN_ZEAL: no mode {name}; there are gc, park, tier, exit, batch, order")),
         }
         self.heap.want_poll();

@@ -20,7 +20,7 @@ use crate::heap::Heap;
 use crate::layout::{FRAME_HEADER, slot};
 use crate::op::{OP_COUNT, Op, Word};
 use crate::value::{Obj, Value};
-use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU16, Ordering};
 
 /// Flags of a resume record.
 pub mod flag {
@@ -30,6 +30,8 @@ pub mod flag {
     pub const DISCARD: u16 = 2;
     /// `live` is a pointer to words of bits, not the bits.
     pub const WIDE: u16 = 4;
+    /// `Resume::code` was set to machine code: returning looks there first.
+    pub const COMPILED: u16 = 8;
 }
 
 /// Rust code that a value may be returned to.
@@ -77,7 +79,7 @@ pub struct Resume {
     pub delta: u32,
     /// Register that takes the value.
     pub dst: u16,
-    pub flags: u16,
+    pub flags: AtomicU16,
     /// Next instruction; for native frames unused.
     pub pc: *const Word,
     /// Code of the suspended frame; null for native frames.
@@ -114,8 +116,10 @@ pub struct Code {
     pub n_params: u8,
     pub variadic: u8,
     pub proto: *const Proto,
-    /// Falls at each entry and back-edge; at zero the tier is asked.
-    pub hot: i32,
+    /// Machine code of the entry; null = none, `tier::ASK` = to be made before it runs.
+    pub native: AtomicPtr<u8>,
+    /// How often the code was found running at a poll.
+    pub hot: AtomicI32,
     pub id: u32,
 }
 
@@ -222,8 +226,12 @@ impl Code {
 
 impl Resume {
     #[inline(always)]
+    pub fn flags(&self) -> u16 {
+        self.flags.load(Ordering::Relaxed)
+    }
+    #[inline(always)]
     pub fn is_native(&self) -> bool {
-        self.flags & flag::NATIVE != 0
+        self.flags() & flag::NATIVE != 0
     }
     pub fn native(&self) -> Option<Native> {
         if !self.is_native() {
@@ -235,10 +243,10 @@ impl Resume {
     /// Is slot `i` (1..delta) a live tagged word?
     #[inline(always)]
     pub fn is_live(&self, i: usize) -> bool {
-        if self.flags & flag::NATIVE != 0 {
+        if self.flags() & flag::NATIVE != 0 {
             return true;
         }
-        if self.flags & flag::WIDE == 0 {
+        if self.flags() & flag::WIDE == 0 {
             return i < 64 && self.live >> i & 1 != 0;
         }
         // SAFETY: a wide record points at `delta` bits, rounded up to words.
@@ -271,7 +279,7 @@ pub(crate) fn native_record(heap: &mut Heap, native: Native, delta: u32) -> *con
         code: AtomicPtr::new(std::ptr::null_mut()),
         delta,
         dst: 0,
-        flags: flag::NATIVE,
+        flags: AtomicU16::new(flag::NATIVE),
         pc: std::ptr::null(),
         owner: std::ptr::null(),
         live: 0,

@@ -74,6 +74,8 @@ pub struct Heap {
     pub(crate) wanted: bool,
     /// Steps (function entries and loop back-edges) until the next poll is served; negative = now.
     pub(crate) steps: i64,
+    /// Frames may start up to here; null = somebody wants attention at the next safe point.
+    pub(crate) stack_limit: *mut u64,
     /// Steps taken out of `steps` by `want_poll`, to be given back when the poll is served.
     pub(crate) steps_banked: i64,
     pub stats: HeapStats,
@@ -102,6 +104,7 @@ impl Heap {
             limit_words: usize::MAX,
             wanted: false,
             steps: 0,
+            stack_limit: std::ptr::null_mut(),
             steps_banked: 0,
             stats: HeapStats::default(),
         };
@@ -111,6 +114,7 @@ impl Heap {
 
     /// Makes the next function entry or back-edge give way.
     pub(crate) fn want_poll(&mut self) {
+        self.stack_limit = std::ptr::null_mut();
         if self.steps > 0 {
             self.steps_banked += self.steps;
             self.steps = 0;

@@ -8,7 +8,7 @@ use crate::live::{self, RegSet, Stream};
 use crate::machine::Vm;
 use crate::op::{self, Flow, Op, Operand};
 use crate::value::Value;
-use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::{AtomicI32, AtomicPtr};
 
 /// Most registers of one arity: frames and windows must fit the stack's slack.
 pub const MAX_REGS: usize = 4000;
@@ -140,7 +140,9 @@ impl Vm {
         let proto = self.heap.alloc_raw(size_of::<Proto>() / 8) as *mut Proto;
         let all = self.heap.alloc_raw(f.arities.len().max(1)) as *mut *const Code;
         let mut p = Proto {
-            entry: [const { AtomicPtr::new(std::ptr::null_mut()) }; FAST_ARITIES],
+            entry: std::array::from_fn(|k| {
+                AtomicPtr::new(self.stubs.map_or(std::ptr::null_mut(), |s| s.entry[k] as *mut u8))
+            }),
             codes: [std::ptr::null(); FAST_ARITIES],
             variadic: std::ptr::null(),
             all: all as *const *const Code,
@@ -212,7 +214,8 @@ impl Vm {
             n_params: d.n_params,
             variadic: d.variadic as u8,
             proto,
-            hot: 0,
+            native: AtomicPtr::new(if self.always { crate::tier::ASK } else { std::ptr::null_mut() }),
+            hot: AtomicI32::new(0),
             id,
         };
         // SAFETY: fresh permanent memory of that size.

@@ -10,6 +10,7 @@ use crate::machine::{ErrKind, Exit, Vm};
 use crate::op::{self, Op, mode};
 use crate::prim::{R, coll, num, table};
 use crate::value::{Obj, Value};
+use std::sync::atomic::Ordering;
 
 /// Fixnum result of a 64-bit sum of tagged words, if it is one.
 #[inline(always)]
@@ -21,9 +22,18 @@ fn both_f64(a: Value, b: Value) -> bool {
     a.is_inline_f64() && b.is_inline_f64()
 }
 
-/// Runs until `vm.done` is set.
+/// Runs until `vm.done` is set or the next step is in machine code.
 pub(crate) fn run(vm: &mut Vm) {
-    if vm.done.is_some() {
+    execute::<false>(vm)
+}
+/// Runs one instruction.
+pub(crate) fn step(vm: &mut Vm) {
+    execute::<true>(vm)
+}
+
+#[inline(always)]
+fn execute<const STEP: bool>(vm: &mut Vm) {
+    if vm.done.is_some() || !vm.native.code.is_null() {
         return;
     }
     let mut pc: Pc = vm.pc;
@@ -31,7 +41,7 @@ pub(crate) fn run(vm: &mut Vm) {
     let mut code = vm.code;
     macro_rules! load {
         () => {{
-            if vm.done.is_some() {
+            if STEP || vm.done.is_some() || !vm.native.code.is_null() {
                 return;
             }
             pc = vm.pc;
@@ -120,12 +130,14 @@ pub(crate) fn run(vm: &mut Vm) {
                     pc.jump(op::sc($w));
                 }
             } else if both_f64(x, y) {
+                note!($w, mode::SAW_DOUBLE);
                 // Not the opposite comparison: with NaN every comparison fails.
                 let holds = x.f64_get() $rel y.f64_get();
                 if !holds {
                     pc.jump(op::sc($w));
                 }
             } else {
+                note!($w, mode::SAW_OTHER);
                 match num::$f(vm, x, y) {
                     Ok(true) => {}
                     Ok(false) => pc.jump(op::sc($w)),
@@ -159,11 +171,16 @@ pub(crate) fn run(vm: &mut Vm) {
                     vm.heap.steps -= 1;
                     vm.heap.steps >= 0
                 }
-                && nfp.0 <= vm.stack.limit
+                && nfp.0 <= vm.heap.stack_limit
             {
-                fp = nfp;
-                code = target;
-                pc = Pc(code_ref(code).words);
+                if !code_ref(target).native.load(Ordering::Relaxed).is_null() {
+                    vm.enter_native(target, nfp);
+                    load!();
+                } else {
+                    fp = nfp;
+                    code = target;
+                    pc = Pc(code_ref(code).words);
+                }
             } else {
                 vm.activate_slow(nfp, $argc);
                 load!();
@@ -280,18 +297,20 @@ pub(crate) fn run(vm: &mut Vm) {
             Op::Poll => {
                 pc.jump(op::si(w));
                 vm.heap.steps -= 1;
-                if vm.heap.steps < 0 {
+                if vm.heap.steps < 0 || vm.heap.stack_limit.is_null() {
                     vm.pc = pc;
                     vm.fp = fp;
                     vm.code = code;
                     vm.poll_loop();
+                    load!();
+                } else if !code_ref(code).native.load(Ordering::Relaxed).is_null() && vm.enter_loop(code, pc, fp) {
                     load!();
                 }
             }
             Op::Ret => {
                 let v = fp.get(op::a(w));
                 let r = resume_ref(fp.header());
-                if r.flags == 0 {
+                if r.flags() == 0 {
                     fp = fp.down(r.delta as usize);
                     code = r.owner;
                     pc = Pc(r.pc);
@@ -420,6 +439,7 @@ pub(crate) fn run(vm: &mut Vm) {
                     note!(w, mode::SAW_DOUBLE);
                     fp.set(op::a(w), v)
                 } else {
+                    note!(w, mode::SAW_OTHER);
                     slow!(op::a(w), num::div(vm, x, y))
                 }
             }
@@ -571,13 +591,25 @@ pub(crate) fn run(vm: &mut Vm) {
             Op::AGet => {
                 let (x, i) = (fp.get(op::b(w)), fp.get(op::c(w)));
                 match array_get(x, i) {
-                    Some(v) => fp.set(op::a(w), v),
-                    None => slow!(op::a(w), coll::aget(vm, x, i)),
+                    Some(v) => {
+                        if v.is_inline_f64() {
+                            note!(w, mode::SAW_DOUBLE)
+                        }
+                        fp.set(op::a(w), v)
+                    }
+                    None => {
+                        note!(w, mode::SAW_OTHER);
+                        slow!(op::a(w), coll::aget(vm, x, i))
+                    }
                 }
             }
             Op::ASet => {
                 let (x, i, v) = (fp.get(op::a(w)), fp.get(op::b(w)), fp.get(op::c(w)));
+                if v.is_inline_f64() {
+                    note!(w, mode::SAW_DOUBLE)
+                }
                 if !array_set(x, i, v) {
+                    note!(w, mode::SAW_OTHER);
                     match coll::aset(vm, x, i, v) {
                         Ok(_) => {}
                         Err(exit) => fault!(1, exit),
@@ -612,6 +644,12 @@ pub(crate) fn run(vm: &mut Vm) {
                 Ok((o, i)) => vm.heap.write(o, i, fp.get(op::b(w))),
                 Err(exit) => fault!(1, exit),
             },
+        }
+        if STEP {
+            vm.pc = pc;
+            vm.fp = fp;
+            vm.code = code;
+            return;
         }
     }
 }

@@ -265,4 +265,6 @@ pub mod var_flag {
     pub const MACRO: i64 = 2;
     pub const PRIVATE: i64 = 4;
     pub const CONST: i64 = 8;
+    /// Compiled code relies on the root.
+    pub const WATCHED: i64 = 16;
 }

@@ -24,6 +24,7 @@ pub mod op;
 pub mod phases;
 pub mod prim;
 mod region;
+pub mod tier;
 pub mod value;
 
 pub use machine::{ErrKind, Exit, Stop, Vm};

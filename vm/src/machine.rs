@@ -6,6 +6,7 @@ use crate::heap::Heap;
 use crate::layout::{Kind, slot};
 use crate::names::Names;
 use crate::region::Region;
+use crate::tier::{NativeCall, Stubs, Tier};
 use crate::value::{Obj, Value};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use smallvec::SmallVec;
@@ -158,6 +159,8 @@ pub struct Zeal {
     pub gc: u32,
     /// Capture and resume everything at every k-th poll.
     pub park: u32,
+    /// Every guard of compiled code fails the first time.
+    pub exit: bool,
     pub count: u32,
 }
 
@@ -243,6 +246,20 @@ pub struct Vm {
     pub phases: Option<crate::phases::Phases>,
     /// Instruction words installed since the machine was made.
     pub code_words: u64,
+    /// The compiler, if there is one.
+    pub tier: Option<Box<dyn Tier>>,
+    pub(crate) stubs: Option<Stubs>,
+    /// The next step, when it is in machine code.
+    pub(crate) native: NativeCall,
+    /// Why machine code left: see `tier::leave`, or an exit point's address.
+    pub(crate) native_leave: u64,
+    pub(crate) native_ret: u64,
+    pub(crate) native_exit: Exit,
+    pub(crate) native_args: [u64; 8],
+    /// Operands seen by failed guards, by instruction.
+    pub(crate) profile: HashMap<u64, u16>,
+    /// Compile everything before it runs.
+    pub(crate) always: bool,
 }
 
 impl Vm {
@@ -260,6 +277,7 @@ impl Vm {
         let stack = Stack::new()?;
         let nil_roots = Roots { dyn_node: Value::NIL, winds: Value::NIL, kseg: Value::NIL, extra: Vec::new() };
         let fp = Regs(stack.base);
+        heap.stack_limit = stack.limit;
         fp.set_word(0, natives.get(Native::Underflow) as u64);
         Ok(Vm {
             heap,
@@ -309,6 +327,15 @@ impl Vm {
             dump_ast: false,
             phases: None,
             code_words: 0,
+            tier: None,
+            stubs: None,
+            native: NativeCall::NONE,
+            native_leave: 0,
+            native_ret: 0,
+            native_exit: Exit::Switch,
+            native_args: [0; 8],
+            profile: HashMap::default(),
+            always: false,
             names: Names::default(),
             pending: Pending { value: Value::NIL, args: SmallVec::new(), stop: Stop::Fuel },
             replay: Replay::default(),
@@ -442,6 +469,8 @@ impl Vm {
             },
         };
         let outer = std::mem::replace(&mut self.stack, stack);
+        self.rearm();
+        let waiting = std::mem::replace(&mut self.native, NativeCall::NONE);
         let top = self.nest_top.0;
         self.outer_stacks.push(OuterStack {
             base: outer.base,
@@ -464,17 +493,31 @@ impl Vm {
         }
         self.done = None;
         self.activate(halt, args.len());
-        crate::interp::run(self);
+        self.drive();
         let result = self.done.take().expect("a run ends with a result");
         self.replay = replay;
         let outer = self.outer_stacks.pop().expect("pushed above");
         let used = std::mem::replace(&mut self.stack, outer.stack);
         self.spare_stacks.push(used);
+        self.rearm();
+        self.native = waiting;
         self.roots.kseg = outer.kseg;
         self.koff = outer.koff;
         self.nest_top = Regs(outer.top);
         (self.fp, self.pc, self.code) = (outer.fp, outer.pc, outer.code);
         result
+    }
+
+    /// The driver: machine code and interpreter in turn, until the run has a result.
+    fn drive(&mut self) {
+        while self.done.is_none() {
+            if self.native.code.is_null() { crate::interp::run(self) } else { self.run_native() }
+        }
+    }
+
+    /// The limit of the stack in use, unless attention is wanted.
+    pub(crate) fn rearm(&mut self) {
+        self.heap.stack_limit = if self.heap.steps <= 0 { std::ptr::null_mut() } else { self.stack.limit };
     }
 
     /// Runs `f` with collections put off, so that it may hold values across nested runs.

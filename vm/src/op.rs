@@ -229,6 +229,15 @@ pub mod mode {
     pub const SAW_OTHER: u8 = 32;
 }
 
+/// What failed guards saw of an instruction's operands (see `Vm::seen_at`).
+pub mod saw {
+    pub const FIX: u8 = 1;
+    pub const DOUBLE: u8 = 2;
+    pub const LONGS: u8 = 4;
+    pub const DOUBLES: u8 = 8;
+    pub const OTHER: u8 = 16;
+}
+
 /// One encoded word.
 pub type Word = u64;
 

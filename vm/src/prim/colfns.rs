@@ -382,12 +382,12 @@ fns! {
     var_p |_vm, a| kind_is(a[0], &[Kind::Var]);
     var_part |vm, a| match (a[0].as_kind(Kind::Var), a[1].as_fix()) { (Some(o), Some(i)) if (0..slot::VAR_LEN as i64).contains(&i) => { let v = o.get(i as usize); Ok(if v == Value::UNBOUND { Value::NIL } else { v }) } _ => Err(coll::type_err(vm, a[0], "not a var")) };
     var_bound |vm, a| match a[0].as_kind(Kind::Var) { Some(o) => Ok(Value::bool(o.get(slot::VAR_ROOT) != Value::UNBOUND)), None => Err(coll::type_err(vm, a[0], "not a var")) };
-    var_set_root |vm, a| match a[0].as_kind(Kind::Var) { Some(o) => { vm.heap.write(o, slot::VAR_ROOT, a[1]); Ok(a[1]) } None => Err(coll::type_err(vm, a[0], "not a var")) };
+    var_set_root |vm, a| match a[0].as_kind(Kind::Var) { Some(o) => { vm.set_root(o, a[1]); Ok(a[1]) } None => Err(coll::type_err(vm, a[0], "not a var")) };
     var_flags |vm, a| match (a[0].as_kind(Kind::Var), a[1].as_fix()) { (Some(o), Some(n)) => { vm.heap.write(o, slot::VAR_FLAGS, Value::fix(n)); Ok(a[0]) } _ => Err(coll::type_err(vm, a[0], "not a var")) };
     // (yin.rt/def-var var meta value?)
     def_var |vm, a| match a[0].as_kind(Kind::Var) {
         Some(o) => {
-            if a.len() == 3 { vm.heap.write(o, slot::VAR_ROOT, a[2]); }
+            if a.len() == 3 { vm.set_root(o, a[2]); }
             if !a[1].is_nil() || a.len() == 3 { vm.heap.write(o, slot::VAR_META, a[1]); }
             Ok(a[0])
         }
@@ -398,13 +398,13 @@ fns! {
         Some(o) => {
             let mut n = vm.roots.dyn_node;
             while let Some(node) = n.obj() {
-                if node.words()[2..].chunks(2).any(|p| p[0] == a[0]) { vm.heap.write(o, slot::VAR_ROOT, a[1]); return Ok(a[1]); }
+                if node.words()[2..].chunks(2).any(|p| p[0] == a[0]) { vm.set_root(o, a[1]); return Ok(a[1]); }
                 n = node.get(0);
             }
             // Settings every program may change for the rest of its run.
             let name = o.get(slot::VAR_NAME).as_plain_symbol().map_or("", |id| vm.names.text(id));
             if matches!(name, "*warn-on-reflection*" | "*unchecked-math*" | "*print-length*" | "*print-level*" | "*print-namespace-maps*" | "*assert*") {
-                vm.heap.write(o, slot::VAR_ROOT, a[1]);
+                vm.set_root(o, a[1]);
                 return Ok(a[1]);
             }
             let m = format!("Can't change/establish root binding of: {name} with set");
