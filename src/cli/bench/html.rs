@@ -63,9 +63,12 @@ fn escape(s: &str) -> String {
     s.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Colours are fixed to the place of an engine in the list; the ninth and later share one.
+/// The colour of what has none of its own.
+const GREY: usize = 12;
+
+/// Colours are fixed to the place of an engine in the list; beyond twelve they share one.
 fn colour(engines: &[&str], engine: &str) -> usize {
-    engines.iter().position(|e| *e == engine).map_or(8, |i| i.min(8))
+    engines.iter().position(|e| *e == engine).map_or(GREY, |i| i.min(GREY))
 }
 
 /// One number for each other engine: how many times as long as the first it takes.
@@ -79,6 +82,10 @@ fn tiles(r: &Results, engines: &[&str], s: &mut String) {
             Some(of(e)? / of(base)?)
         };
         let ratios: Vec<f64> = r.programs().iter().filter_map(ratio).collect();
+        // A few programs are no picture of an engine.
+        if ratios.len() * 3 < r.programs().len() {
+            continue;
+        }
         if let Some(g) = geometric_mean(&ratios) {
             let _ = writeln!(
                 s,
@@ -195,7 +202,7 @@ fn curves(r: &Results, engines: &[&str], s: &mut String) {
 
 /// Phases of Yin in their order, with the class of their colour.
 const PHASES: &[(&str, &str, usize)] = &[
-    ("start_ms", "start", 8),
+    ("start_ms", "start", GREY),
     ("read_ms", "read", 3),
     ("expand_ms", "expand", 1),
     ("compile_ms", "compile", 2),
