@@ -85,7 +85,9 @@ fn node(ast: &Ast, id: NodeId) -> Result<(), String> {
     }
     let many = ast.repeated(id);
     match kind {
-        Kind::Variable | Kind::Var | Kind::Define | Kind::HostCall | Kind::New if ast.name(id).is_none() => {
+        Kind::Variable | Kind::Var | Kind::Define | Kind::HostCall | Kind::New | Kind::Syntax
+            if ast.name(id).is_none() =>
+        {
             Err(format!("a {what} needs :yin/name"))
         }
         Kind::Literal if ast.value(id).is_none() => Err("a literal needs :yin/value".into()),

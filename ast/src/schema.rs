@@ -122,6 +122,7 @@ nodes! {
     "A field of the method's object: `:yin/value` is its index." Field "field" y y ["target" One Expr];
     "A method of the host, by name." HostCall "host-call" y n ["target" One Expr, "operands" Many Expr];
     "A new object of a host class, by name." New "new" y n ["operands" Many Expr];
+    "A construct of a source language that has no meaning of its own here; `:yin/name` says which. The machine refuses it." Syntax "syntax" y n ["parts" Many Expr];
 }
 
 /// Attributes that any node can have, beside those of its row.

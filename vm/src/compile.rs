@@ -522,6 +522,7 @@ impl Compiler<'_> {
                 args.extend(c.iter().map(|x| Arg::Node(*x)));
                 self.call_var("yin.rt/new", &args, dest)
             }
+            Kind::Syntax => Err(format!("`{}` has no meaning yet", ast.name(id).unwrap_or(""))),
             Kind::Parameter | Kind::Binding | Kind::Catch => Err("a binder is not an expression".into()),
         }
     }

@@ -7,6 +7,7 @@ mod launch;
 mod measure;
 mod record;
 mod stat;
+mod storage;
 mod table;
 
 use super::Options;
@@ -25,6 +26,7 @@ yin bench — measure programs
 usage: yin bench [NAME|SET|PATH…]       programs of the corpus, sets of them (headline, other, micro), files, folders
        yin bench --compare A B          two files made by --json, or two yin binaries; what became slower
        yin bench list                   the corpus
+       yin bench storage PATH…          size of Python and JavaScript sources as datoms
        yin bench store [NAME…]          query workloads of the store
 
 what:   --peers             every engine that is installed, and how to get the others
@@ -142,6 +144,7 @@ pub fn run(o: &Options) -> i32 {
     match o.args.first().map(String::as_str) {
         Some("--launch") => return launch::launcher(&o.args[1..]),
         Some("store") => return store(&o.args[1..]),
+        Some("storage") => return storage::run(&o.args[1..]),
         Some("list") if o.args.len() == 1 => return list(),
         _ => {}
     }

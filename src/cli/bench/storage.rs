@@ -1,4 +1,0 @@
-//! stub for now
-pub fn run(_: &[String]) -> i32 {
-    2
-}
