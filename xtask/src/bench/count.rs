@@ -39,9 +39,11 @@ pub fn tools(install: bool) -> Result<Tools, Failure> {
     let missing = |why: String| (3, why);
     if install && said("valgrind", &["--version"]).is_none() {
         println!("installing valgrind");
-        let mut c = Command::new("apt-get");
-        c.args(["install", "-y", "--no-install-recommends", "valgrind"]).env("DEBIAN_FRONTEND", "noninteractive");
-        let _ = c.stdout(Stdio::null()).status();
+        // A fresh machine has no package lists. Whether it worked is seen below.
+        for args in [&["update", "-qq"][..], &["install", "-y", "-qq", "--no-install-recommends", "valgrind"]] {
+            let mut c = Command::new("apt-get");
+            let _ = c.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).status();
+        }
     }
     let valgrind = said("valgrind", &["--version"])
         .ok_or_else(|| missing("missing: valgrind (Debian: apt-get install valgrind)".into()))?;
