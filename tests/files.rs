@@ -5,8 +5,20 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const MODES: &[&str] =
-    &["", "gc", "park", "gc=3,park=2", "gc,park", "tier", "tier,exit", "tier,exit,gc,park", "tier,gc=3,park=2"];
+const MODES: &[&str] = &[
+    "",
+    "gc",
+    "capture",
+    "gc=3,capture=2",
+    "gc,capture",
+    "park=61",
+    "gc=7,park=97",
+    "tier",
+    "tier,exit",
+    "tier,exit,gc,capture",
+    "tier,gc=3,capture=2",
+    "tier,park=61",
+];
 
 fn eval(source: &str, zeal: &str) -> (bool, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_yin"))

@@ -94,28 +94,56 @@ pub fn hashes(ast: &Ast) -> Vec<Hash> {
     let mut out: Vec<Hash> = Vec::with_capacity(index.len());
     let mut bytes = Vec::new();
     for id in ast.ids() {
-        bytes.clear();
-        let kind = ast.kind(id);
-        text(&mut bytes, kind.info().name);
-        let local = kind == Kind::Variable && ast.refers_to(id).is_some();
-        if local {
-            bytes.extend(index[(id.0 - first) as usize].to_le_bytes());
-        } else if !matches!(kind, Kind::Parameter | Kind::Binding | Kind::Lambda | Kind::Function) {
-            text(&mut bytes, ast.name(id).unwrap_or(""));
-        }
-        if let Some(v) = ast.value(id) {
-            value(&mut bytes, v);
-        }
-        for c in ast.children(id) {
-            match c.some() {
-                // Children are older; one of an image has no columns here.
-                Some(c) if c.0 >= first => bytes.extend(out[(c.0 - first) as usize].0),
-                _ => bytes.push(0),
-            }
-        }
-        out.push(Hash(*blake3::hash(&bytes).as_bytes()));
+        // Children are older; one of an image has no columns here.
+        let child = |c: NodeId| c.0.checked_sub(first).map(|c| out[c as usize]);
+        let hash = one(ast, id, index[(id.0 - first) as usize], child, &mut bytes);
+        out.push(hash);
     }
     out
+}
+
+/// The hash of a top-level form whose nodes are `nodes`, ascending, the form itself last: what [`hashes`] says of it.
+pub fn hash_of_root(ast: &Ast, nodes: &[NodeId]) -> Hash {
+    let at = |id: NodeId| nodes.binary_search(&id).ok();
+    let mut index = vec![u32::MAX; nodes.len()];
+    let Some(&root) = nodes.last() else { return Hash([0; 32]) };
+    Scopes::walk(ast, root, |id, s| {
+        if let Some(i) = ast.refers_to(id).and_then(|b| s.index(b))
+            && let Some(at) = at(id)
+        {
+            index[at] = i as u32;
+        }
+    });
+    let mut out: Vec<Hash> = Vec::with_capacity(nodes.len());
+    let mut bytes = Vec::new();
+    for (i, &id) in nodes.iter().enumerate() {
+        let hash = one(ast, id, index[i], |c| at(c).and_then(|c| out.get(c).copied()), &mut bytes);
+        out.push(hash);
+    }
+    out.pop().expect("there is a last node")
+}
+
+/// The hash of a node whose children have theirs. `index`: of a use of a local, de Bruijn's index.
+fn one(ast: &Ast, id: NodeId, index: u32, child: impl Fn(NodeId) -> Option<Hash>, bytes: &mut Vec<u8>) -> Hash {
+    bytes.clear();
+    let kind = ast.kind(id);
+    text(bytes, kind.info().name);
+    let local = kind == Kind::Variable && ast.refers_to(id).is_some();
+    if local {
+        bytes.extend(index.to_le_bytes());
+    } else if !matches!(kind, Kind::Parameter | Kind::Binding | Kind::Lambda | Kind::Function) {
+        text(bytes, ast.name(id).unwrap_or(""));
+    }
+    if let Some(v) = ast.value(id) {
+        value(bytes, v);
+    }
+    for c in ast.children(id) {
+        match c.some().and_then(&child) {
+            Some(h) => bytes.extend(h.0),
+            None => bytes.push(0),
+        }
+    }
+    Hash(*blake3::hash(bytes).as_bytes())
 }
 
 fn text(out: &mut Vec<u8>, s: &str) {
@@ -132,7 +160,7 @@ fn value(out: &mut Vec<u8>, v: &Edn) {
         out.extend((items.len() as u32).to_le_bytes());
         items.iter().for_each(|i| out.extend(i));
     };
-    let one = |v: &Edn| {
+    let apart = |v: &Edn| {
         let mut b = Vec::new();
         value(&mut b, v);
         b
@@ -151,14 +179,14 @@ fn value(out: &mut Vec<u8>, v: &Edn) {
             out.extend((items.len() as u32).to_le_bytes());
             items.iter().for_each(|i| value(out, i));
         }
-        Edn::Set(items) => unordered(out, b'#', items.iter().map(one).collect()),
+        Edn::Set(items) => unordered(out, b'#', items.iter().map(apart).collect()),
         Edn::Map(pairs) => unordered(
             out,
             b'{',
             pairs
                 .iter()
                 .map(|(k, v)| {
-                    let mut b = one(k);
+                    let mut b = apart(k);
                     value(&mut b, v);
                     b
                 })

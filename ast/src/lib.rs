@@ -1,13 +1,15 @@
 //! The Universal AST: one node table, its columnar form, its datoms.
 //!
 //! Reading order: `schema` (the node table), `store` (columns, builder, views), `hash` (what nodes mean), `check` (what must
-//! hold), `diag` (what can be wrong), `datoms` (to `[e a v t m]` and other texts), `read` (back).
+//! hold), `diag` (what can be wrong), `datoms` (to `[e a v t m]` and other texts), `read` (back), `pack` (one top-level form
+//! as bytes that travel, and back).
 #![forbid(unsafe_code)]
 
 pub mod check;
 pub mod datoms;
 pub mod diag;
 pub mod hash;
+pub mod pack;
 pub mod read;
 pub mod schema;
 pub mod store;

@@ -162,6 +162,10 @@ impl Ast {
         self.kind.is_empty()
     }
 
+    /// The last file added under a name.
+    pub fn file_named(&self, name: &str) -> Option<u32> {
+        self.files.iter().rposition(|f| f.name == name).map(|i| self.file_base + i as u32)
+    }
     /// Adds a source file; its language by its suffix.
     pub fn add_file(&mut self, name: &str, text: &str) -> u32 {
         let mut line_starts = vec![0];

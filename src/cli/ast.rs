@@ -43,7 +43,7 @@ pub fn run(o: &Options) -> i32 {
     } else {
         match vm.analyse_text(&source, file) {
             Ok(f) => own = Some(f),
-            Err(e) => return eval::failed(&mut vm, e),
+            Err(e) => return eval::failed(&mut vm, o, e),
         }
     }
     // Of what it loads, nothing: only the file's own nodes.

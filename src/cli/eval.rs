@@ -1,8 +1,8 @@
 //! `yin run` and `yin eval`.
 
-use super::{Options, Stats, machine, report, stopped};
+use super::{Options, Stats, machine, park, report, stopped};
 use std::io::Read;
-use yin_vm::{Exit, Vm};
+use yin_vm::{Exit, Stop, Vm};
 
 pub fn run(o: &Options, print: bool) -> i32 {
     let Some(file) = &o.file else {
@@ -68,7 +68,7 @@ pub fn run(o: &Options, print: bool) -> i32 {
         }
         Err(e) => {
             vm.flush_out();
-            failed(&mut vm, e)
+            failed(&mut vm, o, e)
         }
     };
     match o.stats {
@@ -80,9 +80,9 @@ pub fn run(o: &Options, print: bool) -> i32 {
 }
 
 /// Reports how a program ended; its exit status.
-pub fn failed(vm: &mut Vm, e: Exit) -> i32 {
+pub fn failed(vm: &mut Vm, o: &Options, e: Exit) -> i32 {
     if e == Exit::Stop {
-        return stopped(vm.pending.stop);
+        return if vm.pending.stop == Stop::Parked { park::parked(vm, o) } else { stopped(vm.pending.stop) };
     }
     let f = vm.failure();
     report::failure(&f);

@@ -4,6 +4,7 @@ mod ast;
 mod bench;
 mod conform;
 mod eval;
+mod park;
 mod repl;
 mod report;
 
@@ -22,6 +23,8 @@ usage: yin FILE [ARG…]            run a program
        yin ast FILE               the program's AST as datoms (--format edn|json|table|tree)
        yin explain [CODE]         what the code of a report means; all of them without one
        yin conform --lang clj|datalog FILE   many cases in one process
+       yin resume FILE [EDN]      goes on with a parked program; EDN is what park returns
+       yin inspect FILE           what is in frozen bytes: frames, locals, sizes
        yin bench [NAME…]          measures the benchmark corpus, or your programs (yin bench --help)
 
 options: --lang clj        language of standard input
@@ -30,6 +33,9 @@ options: --lang clj        language of standard input
          --stats[=json]    times, counts and sizes at the end, to standard error
          --jit off|auto|always   machine code: never, for what is hot, for everything before it runs
          --dump ast,op,clif,asm  print each form's AST, its instructions, compiler input, machine code to standard error
+         --park FILE       where (park label) freezes the program to
+         --park-on-term FILE   a request to terminate (SIGTERM) freezes the program instead
+         --checkpoint FILE --every N   freezes the program every N steps and goes on
          --format F        output format where there is a choice
          --help, --version
 
@@ -59,6 +65,11 @@ pub struct Options {
     pub format: Option<String>,
     pub lang: Option<String>,
     pub jit: yin_jit::Config,
+    /// File that `park` freezes to.
+    pub park: Option<String>,
+    pub park_on_term: Option<String>,
+    pub checkpoint: Option<String>,
+    pub every: Option<u64>,
 }
 
 fn size(text: &str) -> Option<usize> {
@@ -77,7 +88,7 @@ fn size(text: &str) -> Option<usize> {
     n.checked_shl(shift)
 }
 
-const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "bench", "explain", "help"];
+const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "bench", "explain", "help", "resume", "inspect"];
 
 fn parse() -> Result<Options, String> {
     let mut o = Options::default();
@@ -129,6 +140,14 @@ fn parse() -> Result<Options, String> {
                     "always" => yin_jit::Mode::Always,
                     _ => return Err(format!("--jit takes off, auto or always, not {v}")),
                 };
+            }
+            Long("park") => o.park = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("park-on-term") => o.park_on_term = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("checkpoint") => o.checkpoint = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("every") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                let n = v.replace('_', "").parse().ok().filter(|n| *n > 0);
+                o.every = Some(n.ok_or_else(|| format!("--every takes a number of steps, not {v}"))?);
             }
             Long("format") => o.format = Some(text(p.value().map_err(|e| e.to_string())?)?),
             Long("lang") => o.lang = Some(text(p.value().map_err(|e| e.to_string())?)?),
@@ -185,6 +204,8 @@ pub fn main() -> i32 {
         "eval" => eval::run(&o, true),
         "repl" => repl::run(&o),
         "ast" => ast::run(&o),
+        "resume" => park::resume(&o),
+        "inspect" => park::inspect(&o),
         "conform" => conform::run(&o),
         "bench" => bench::run(&o),
         "explain" => explain(&o),
@@ -243,6 +264,7 @@ pub fn machine(o: &Options) -> Result<Vm, String> {
     vm.dump_ast = o.dump.iter().any(|d| d == "ast");
     vm.dump_ops = o.dump.iter().any(|d| d == "op");
     vm.args = o.args.clone();
+    park::set_up(&mut vm, o)?;
     vm.phases = (o.stats != Stats::No).then(Default::default);
     if let Ok(z) = std::env::var("YIN_ZEAL") {
         for mode in z.split(',').filter(|m| !m.is_empty()) {
@@ -274,6 +296,7 @@ pub fn stopped(stop: Stop) -> i32 {
             eprintln!("interrupted");
             130
         }
+        Stop::Parked => 0,
         Stop::Exit(code) => code,
     }
 }

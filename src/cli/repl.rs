@@ -62,11 +62,11 @@ pub fn run(o: &Options) -> i32 {
                 if let yin_vm::Stop::Exit(code) = vm.pending.stop {
                     return code;
                 }
-                eval::failed(&mut vm, Exit::Stop);
+                eval::failed(&mut vm, o, Exit::Stop);
             }
             Err(e) => {
                 vm.flush_out();
-                eval::failed(&mut vm, e);
+                eval::failed(&mut vm, o, e);
             }
         }
         if vm.broken_pipe {

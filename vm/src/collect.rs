@@ -217,7 +217,7 @@ impl Vm {
         self.heap.stats.longest_pause_ns = self.heap.stats.longest_pause_ns.max(ns);
     }
 
-    /// Moves every object into permanent memory. The machine must be idle: no frames, no loaders.
+    /// Moves every object into permanent memory. The machine must be idle: no frames.
     pub(crate) fn heap_to_perm(&mut self) {
         self.resume_points.clear();
         self.heap.close_block();
@@ -299,7 +299,6 @@ impl Vm {
         self.pending.args.iter_mut().for_each(&mut add);
         self.replay.answers.iter_mut().for_each(&mut add);
         self.roots.each(&mut add);
-        self.loaders.iter_mut().for_each(|l| l.each(&mut add));
         self.outer_stacks.iter_mut().for_each(|s| add(&mut s.kseg));
         roots
     }

@@ -18,10 +18,16 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, Ordering};
 /// Set by the command's signal handler; looked at when a slice of steps is over.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Set by the command's handler of requests to terminate.
+pub static TERMINATED: AtomicBool = AtomicBool::new(false);
+
 /// Steps between two looks at the world.
 const SLICE: i64 = 1 << 16;
 /// The same while a compiler wants to know what is hot. Not a power of two, so that loops do not fall into step with it.
 const SAMPLE: i64 = 1021;
+
+/// Most arguments of an activation that waits.
+pub(crate) const MAX_ACTIVATE: usize = 259;
 
 /// Records of native frames, made once.
 pub(crate) struct NativeRecords {
@@ -50,7 +56,7 @@ impl NativeRecords {
             (AbortUnwind, 5),
         ];
         let fixed = sizes.into_iter().map(|(n, d)| (n, frame::native_record(heap, n, d))).collect();
-        let activate = (0..260).map(|argc| frame::native_record(heap, Activate, 2 + argc)).collect();
+        let activate = (0..=MAX_ACTIVATE as u32).map(|argc| frame::native_record(heap, Activate, 2 + argc)).collect();
         NativeRecords { fixed, activate }
     }
     pub fn get(&self, n: Native) -> *const Resume {
@@ -591,7 +597,7 @@ impl Vm {
             self.sample(self.code, code_ref(self.code).index(self.pc.0), self.fp);
         }
         if self.attend(top) {
-            let top = self.park_zeal(top);
+            let top = self.detour(top);
             self.deliver(top, Value::NIL)
         }
     }
@@ -608,7 +614,7 @@ impl Vm {
         if !self.attend(top) {
             return false;
         }
-        let moved = self.park_zeal(top);
+        let moved = self.detour(top);
         if moved == top {
             return true;
         }
@@ -631,6 +637,9 @@ impl Vm {
         if INTERRUPTED.swap(false, Ordering::Relaxed) {
             return self.stop(Stop::Interrupt);
         }
+        if self.parking.on_term && TERMINATED.load(Ordering::Relaxed) && self.park_on_term(top) {
+            return false;
+        }
         let zeal_gc = self.zeal.gc > 0 && self.zeal.count.is_multiple_of(self.zeal.gc);
         if (self.heap.wanted || zeal_gc) && self.no_gc == 0 {
             self.collect(top.0, false);
@@ -648,14 +657,17 @@ impl Vm {
     }
 
     fn new_slice(&mut self) {
-        let zealous = self.zeal.gc > 0 || self.zeal.park > 0;
-        let most = if zealous {
+        let zealous = self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0;
+        let mut most = if zealous {
             1
         } else if self.tier.is_some() {
             SAMPLE
         } else {
             SLICE
         };
+        if self.parking.every > 0 {
+            most = most.min(self.parking.due.saturating_sub(self.steps_done).clamp(1, SLICE as u64) as i64);
+        }
         self.slice = self.fuel.map_or(most, |f| most.min(f as i64));
         self.heap.steps = self.slice;
         self.rearm();
@@ -678,12 +690,19 @@ impl Vm {
         self.heap.limit_words = bytes / 8;
     }
 
-    /// Stress mode `park`: captures everything above the base, then goes on from the copy. Returns the top header.
-    pub(crate) fn park_zeal(&mut self, top: Regs) -> Regs {
+    /// Checkpoints and stress modes. Returns the top header.
+    pub(crate) fn detour(&mut self, top: Regs) -> Regs {
         self.zeal.count = self.zeal.count.wrapping_add(1);
-        if self.zeal.park == 0 || !self.zeal.count.is_multiple_of(self.zeal.park) {
-            return top;
+        let due = |k: u32| k > 0 && self.zeal.count.is_multiple_of(k);
+        let (capture, park) = (due(self.zeal.capture), due(self.zeal.park));
+        let mut top = self.checkpoint(top);
+        if capture {
+            top = self.through_capture(top);
         }
+        if park { self.through_bytes(top) } else { top }
+    }
+    /// Stress mode `capture`: captures everything above the base, then goes on from the copy.
+    fn through_capture(&mut self, top: Regs) -> Regs {
         let base = self.capture(top);
         if self.poison {
             let used = (top.0 as usize - base.0 as usize) / 8;
@@ -1067,6 +1086,15 @@ impl Vm {
         self.swap_binding(node);
         self.roots.dyn_node = node.obj().expect("a binding node").get(0);
     }
+    /// Takes every binding out of force; what `enter_bindings` puts back.
+    pub(crate) fn leave_all_bindings(&mut self) -> Value {
+        let node = self.roots.dyn_node;
+        self.switch_bindings(Value::NIL);
+        node
+    }
+    pub(crate) fn enter_bindings(&mut self, node: Value) {
+        self.switch_bindings(node);
+    }
     /// Makes `target` the innermost node in force: leaves up to the common ancestor, then enters.
     fn switch_bindings(&mut self, target: Value) {
         if target == self.roots.dyn_node {
@@ -1161,6 +1189,10 @@ impl Vm {
                 self.abort(fp, argc);
                 Ok(None)
             }
+            "yin.control/park" => {
+                self.park(fp, fp.get(0))?;
+                Ok(None)
+            }
             "yin.control/dynamic-wind" => {
                 let (before, thunk, after) = (fp.get(0), fp.get(1), fp.get(2));
                 fp.set_word(1, before.bits());
@@ -1245,6 +1277,19 @@ fn call_prim(vm: &mut Vm, f: Value, args: &[Value]) -> R {
 /// Keywords, symbols, maps, sets and vectors as functions.
 fn call_data(vm: &mut Vm, f: Value, args: &[Value]) -> R {
     coll::call_data(vm, f, args)
+}
+
+/// Makes SIGTERM ask the running program to park at its next poll.
+pub fn watch_termination() {
+    extern "C" fn note(_: libc::c_int) {
+        TERMINATED.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: the handler only touches an atomic.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = note as *const () as usize;
+        libc::sigaction(libc::SIGTERM, &action, std::ptr::null_mut());
+    }
 }
 
 /// Makes SIGINT ask the running program to stop at its next poll instead of killing the process; a second one kills.

@@ -9,32 +9,50 @@ use crate::machine::{ErrKind, Exit, Stop, Vm};
 use crate::namespace::Answers;
 use crate::phases::Phase;
 use crate::prim::{PrimDef, R, VMOP, coll, hamt, prim, table, text, types, vector};
-use crate::value::Value;
-use std::sync::Arc;
+use crate::value::{Obj, Value};
 use yin_ast::diag::Diag;
 use yin_yang::clojure::reader::{ReadError, Reader};
 
-/// A source being evaluated.
-pub struct Loader {
-    text: Arc<str>,
-    at: usize,
-    file: u32,
-    /// Where the form read last stands: the place of what its macros make.
-    span: yin_ast::Span,
-    /// Forms still to evaluate before reading on.
-    pub(crate) forms: Vec<Value>,
-    /// Namespace to go back to.
-    ns: u32,
-    /// `*file*` to go back to, if the source is a file.
-    file_name: Value,
-    last: Value,
+/// A source being evaluated: an object of `Kind::Loader`, so that a continuation has it with it.
+#[derive(Clone, Copy)]
+struct Loader(Obj);
+
+/// Words of a loader.
+pub(crate) mod loader {
+    /// The source, a string.
+    pub const TEXT: usize = 0;
+    /// Bytes of it that were read.
+    pub const AT: usize = 1;
+    /// Its file in the AST, -1 for forms from nowhere.
+    pub const FILE: usize = 2;
+    /// Where the form read last starts and ends: the place of what its macros make.
+    pub const START: usize = 3;
+    pub const END: usize = 4;
+    /// Forms still to evaluate before reading on, a list.
+    pub const FORMS: usize = 5;
+    /// Namespace to go back to, a symbol.
+    pub const NS: usize = 6;
+    /// `*file*` to go back to.
+    pub const FILE_NAME: usize = 7;
+    /// Value of the form evaluated last.
+    pub const LAST: usize = 8;
+    pub const LEN: usize = 9;
 }
 
 impl Loader {
-    pub(crate) fn each(&mut self, f: &mut impl FnMut(&mut Value)) {
-        self.forms.iter_mut().for_each(&mut *f);
-        f(&mut self.last);
-        f(&mut self.file_name);
+    fn of(v: Value) -> Loader {
+        Loader(v.as_kind(Kind::Loader).expect("load frames hold loaders"))
+    }
+    /// The number in a word; those that are written are small.
+    fn number(self, i: usize) -> i64 {
+        self.0.get(i).fix_get()
+    }
+    fn span(self) -> yin_ast::Span {
+        let file = u32::try_from(self.number(loader::FILE)).unwrap_or(yin_ast::Span::NO_FILE);
+        yin_ast::Span { file, start: self.number(loader::START) as u32, end: self.number(loader::END) as u32 }
+    }
+    fn is_file(self) -> bool {
+        self.number(loader::FILE) >= 0
     }
 }
 
@@ -138,23 +156,26 @@ impl Vm {
 
     /// Evaluates a text form by form in the current namespace. The value of the last form.
     pub fn eval_text(&mut self, source: &str, file_name: &str) -> Result<Value, Exit> {
-        let i = self.open_loader(source, file_name);
+        let l = self.open_loader(source, file_name);
         let f = self.var("yin.rt/run-loader").get(slot::VAR_ROOT);
-        let r = self.call_now(f, &[Value::fix(i as i64)]);
-        if r.is_err() {
-            self.loaders.truncate(i);
-        }
-        r
+        self.call_now(f, &[l.0.into()])
     }
-    fn open_loader(&mut self, source: &str, file_name: &str) -> usize {
+    fn open_loader(&mut self, source: &str, file_name: &str) -> Loader {
         let file = self.ast.add_file(file_name, source);
-        let ns = self.current_ns();
-        let text = source.into();
+        let text = self.str(source);
         let name = self.str(file_name);
-        let file_name = self.swap_file_name(name);
-        let span = yin_ast::Span::default();
-        self.loaders.push(Loader { text, at: 0, file, span, forms: Vec::new(), ns, file_name, last: Value::NIL });
-        self.loaders.len() - 1
+        let before = self.swap_file_name(name);
+        self.new_loader(text, i64::from(file), Value::NIL, before)
+    }
+    fn new_loader(&mut self, text: Value, file: i64, forms: Value, file_name: Value) -> Loader {
+        let mut w = [Value::ZERO; loader::LEN];
+        w[loader::TEXT] = text;
+        w[loader::FILE] = Value::fix(file);
+        w[loader::FORMS] = forms;
+        w[loader::NS] = Value::symbol(self.current_ns());
+        w[loader::FILE_NAME] = file_name;
+        w[loader::LAST] = Value::NIL;
+        Loader(self.heap.alloc_with(Kind::Loader, 0, &w))
     }
 
     /// Sets `*file*`; what it was.
@@ -166,11 +187,11 @@ impl Vm {
     }
     /// A form was evaluated to `v`: the next one.
     pub(crate) fn load_next(&mut self, fp: Regs, v: Value) {
-        let i = Value(fp.word(1)).fix_get() as usize;
+        let l = Loader::of(Value(fp.word(1)));
         if v != Value::ABSENT {
-            self.loaders[i].last = v;
+            self.heap.write(l.0, loader::LAST, v);
         }
-        match self.next_thunk(i) {
+        match self.next_thunk(l) {
             Ok(Some(thunk)) => {
                 let callee = fp.up(2);
                 callee.set_word(0, self.natives.get(Native::Load) as u64);
@@ -178,44 +199,42 @@ impl Vm {
                 self.activate(callee, 0)
             }
             Ok(None) => {
-                let l = self.loaders.pop().expect("open");
-                if l.file != u32::MAX {
-                    self.set_current_ns(l.ns);
-                    self.swap_file_name(l.file_name);
-                }
-                self.deliver(fp, l.last)
+                self.close_loader(l);
+                self.deliver(fp, l.0.get(loader::LAST))
             }
             Err(exit) => {
-                self.load_failed(fp);
+                self.close_loader(l);
                 self.raise_exit(fp, exit)
             }
         }
     }
     /// An exception passes a load: its file is closed.
     pub(crate) fn load_failed(&mut self, fp: Regs) {
-        let i = Value(fp.word(1)).fix_get() as usize;
-        if i < self.loaders.len() {
-            let ns = self.loaders[i].ns;
-            let named = self.loaders[i..].iter().find(|l| l.file != u32::MAX).map(|l| l.file_name);
-            self.loaders.truncate(i);
-            self.set_current_ns(ns);
-            if let Some(name) = named {
-                self.swap_file_name(name);
+        self.close_loader(Loader::of(Value(fp.word(1))))
+    }
+    fn close_loader(&mut self, l: Loader) {
+        if l.is_file() {
+            if let Some(ns) = l.0.get(loader::NS).as_plain_symbol() {
+                self.set_current_ns(ns);
             }
+            self.swap_file_name(l.0.get(loader::FILE_NAME));
         }
     }
     /// The next top-level form as a function of no arguments.
-    fn next_thunk(&mut self, i: usize) -> R<Option<Value>> {
-        match self.next_form(i)? {
-            Some(form) => self.thunk(form, self.loaders[i].span).map(Some),
+    fn next_thunk(&mut self, l: Loader) -> R<Option<Value>> {
+        match self.next_form(l)? {
+            Some(form) => self.thunk(form, l.span()).map(Some),
             None => Ok(None),
         }
     }
-    fn next_form(&mut self, i: usize) -> R<Option<Value>> {
+    fn next_form(&mut self, l: Loader) -> R<Option<Value>> {
         loop {
-            let form = match self.loaders[i].forms.pop() {
-                Some(f) => f,
-                None => match self.phase(Phase::Read, |vm| vm.read_next(i))? {
+            let form = match l.0.get(loader::FORMS).as_kind(Kind::Cons) {
+                Some(c) => {
+                    self.heap.write(l.0, loader::FORMS, c.get(1));
+                    c.get(0)
+                }
+                None => match self.phase(Phase::Read, |vm| vm.read_next(l))? {
                     Some(f) => f,
                     None => return Ok(None),
                 },
@@ -236,7 +255,10 @@ impl Vm {
                 let items = self.form_items(form)?;
                 let head = items.first().and_then(|h| self.symbol_id(*h)).map(|id| self.names.text(id).to_string());
                 if head.as_deref() == Some("do") && items.len() > 2 {
-                    self.loaders[i].forms.extend(items[1..].iter().rev());
+                    for f in items[1..].iter().rev() {
+                        let more = self.alloc(Kind::Cons, &[*f, l.0.get(loader::FORMS)]);
+                        self.heap.write(l.0, loader::FORMS, more);
+                    }
                     continue;
                 }
             }
@@ -262,17 +284,19 @@ impl Vm {
         }
         Ok(e)
     }
-    fn read_next(&mut self, i: usize) -> R<Option<Value>> {
-        let (text, at, file) = (self.loaders[i].text.clone(), self.loaders[i].at, self.loaders[i].file);
+    fn read_next(&mut self, l: Loader) -> R<Option<Value>> {
+        let (text, at) = (l.0.get(loader::TEXT).as_str().unwrap_or(""), l.number(loader::AT) as usize);
+        let file = l.span().file;
         if at >= text.len() {
             return Ok(None);
         }
-        let mut reader = Reader::new(&text).at(at);
+        let mut reader = Reader::new(text).at(at);
         let form = reader.next_form(&mut Answers(self));
-        self.loaders[i].at = reader.position();
+        l.0.set(loader::AT, Value::fix(reader.position() as i64));
         match form {
             Ok(Some(f)) => {
-                self.loaders[i].span = yin_ast::Span { file, start: f.start, end: f.end };
+                l.0.set(loader::START, Value::fix(f.start as i64));
+                l.0.set(loader::END, Value::fix(f.end as i64));
                 let v = self.value_of_form(&f, file);
                 if v.is_err() {
                     self.err_span = Some(yin_ast::Span { file, start: f.start, end: f.end });
@@ -289,6 +313,17 @@ impl Vm {
                 self.unread = Some(Unread { file, first, more: errors });
                 Err(exit)
             }
+        }
+    }
+    /// The value of a text that holds one datum.
+    ///
+    /// # Errors
+    /// A read error: the text is no datum, or more than one.
+    pub fn read_data(&mut self, s: &str) -> R {
+        match read_text(self, s, true, Vec::new())? {
+            (Some(v), n) if s[n..].trim().is_empty() => Ok(v),
+            (Some(_), _) => Err(self.err(ErrKind::Read, "there is more than one datum")),
+            (None, _) => Err(self.err(ErrKind::Read, "there is no datum")),
         }
     }
     /// A form as a function of no arguments.
@@ -471,21 +506,14 @@ pub fn listing(d: &FnDraft, depth: usize) -> String {
 
 /// Frame operations of the front end, as the activation at `fp`.
 pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs, args: &[Value]) -> Result<Option<usize>, Exit> {
-    let i = match name {
-        "yin.rt/run-loader" => args[0].fix_get() as usize,
+    let l = match name {
+        "yin.rt/run-loader" => match args[0].as_kind(Kind::Loader) {
+            Some(o) => Loader(o),
+            None => return Err(vm.err(ErrKind::Type, "not a loader")),
+        },
         "clojure.core/eval" => {
-            let ns = vm.current_ns();
-            vm.loaders.push(Loader {
-                text: "".into(),
-                at: 0,
-                file: u32::MAX,
-                span: yin_ast::Span::default(),
-                forms: vec![args[0]],
-                ns,
-                file_name: Value::NIL,
-                last: Value::NIL,
-            });
-            vm.loaders.len() - 1
+            let forms = vm.alloc(Kind::Cons, &[args[0], Value::NIL]);
+            vm.new_loader(Value::NIL, -1, forms, Value::NIL)
         }
         "clojure.core/load-string" => {
             let s = text::want_str(vm, args[0])?.to_string();
@@ -519,12 +547,10 @@ pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs, args: &[Value]) -> Result<
             match found {
                 Some((s, p)) => {
                     vm.loaded.insert(id);
-                    let i = vm.open_loader(&s, &p);
-                    let core = vm.names.intern("user");
-                    let back = vm.loaders[i].ns;
-                    vm.set_current_ns(core);
-                    vm.loaders[i].ns = back;
-                    i
+                    let l = vm.open_loader(&s, &p);
+                    let user = vm.names.intern("user");
+                    vm.set_current_ns(user);
+                    l
                 }
                 None if vm.namespaces.contains_key(&id) => {
                     vm.deliver(fp, Value::FALSE);
@@ -539,7 +565,7 @@ pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs, args: &[Value]) -> Result<
         }
         _ => return Err(vm.err(ErrKind::State, format!("unknown frame operation {name}"))),
     };
-    fp.set_word(1, Value::fix(i as i64).bits());
+    fp.set_word(1, Value::from(l.0).bits());
     vm.load_next(fp, Value::ABSENT);
     Ok(None)
 }
@@ -814,17 +840,17 @@ impl Vm {
     /// # Errors
     /// Those of reading and analysis, and what evaluating a definition throws.
     pub fn analyse_text(&mut self, source: &str, file_name: &str) -> Result<u32, Exit> {
-        let i = self.open_loader(source, file_name);
-        let file = self.loaders[i].file;
-        let r = self.analyse_forms(i);
-        self.loaders.truncate(i);
+        let l = self.open_loader(source, file_name);
+        let file = l.span().file;
+        // Nothing else holds the loader while macros run.
+        let r = self.without_gc(|vm| vm.analyse_forms(l));
         r.map(|()| file)
     }
-    fn analyse_forms(&mut self, i: usize) -> R<()> {
+    fn analyse_forms(&mut self, l: Loader) -> R<()> {
         const CHANGES: &[&str] = &["in-ns", "require", "use", "alias", "refer", "import", "refer-clojure"];
-        while let Some(form) = self.next_form(i)? {
+        while let Some(form) = self.next_form(l)? {
             let before = self.ast.len() as u32;
-            let root = self.analyse(form, self.loaders[i].span)?;
+            let root = self.analyse(form, l.span())?;
             let needed = (before..=root.0).map(yin_ast::NodeId).any(|id| match self.ast.kind(id) {
                 yin_ast::Kind::Define => true,
                 yin_ast::Kind::Variable => self.ast.name(id).is_some_and(|n| {
@@ -853,6 +879,10 @@ impl Vm {
                 self.zeal.gc = k.max(1);
                 self.poison = true;
             }
+            "capture" => {
+                self.zeal.capture = k.max(1);
+                self.poison = true;
+            }
             "park" => {
                 self.zeal.park = k.max(1);
                 self.poison = true;
@@ -860,7 +890,9 @@ impl Vm {
             "tier" => self.compile_first(),
             "exit" => self.zeal.exit = true,
             "order" | "batch" => {}
-            _ => return Err(format!("YIN_ZEAL: no mode {name}; there are gc, park, tier, exit, batch, order")),
+            _ => {
+                return Err(format!("YIN_ZEAL: no mode {name}; there are gc, capture, park, tier, exit, batch, order"));
+            }
         }
         self.heap.want_poll();
         Ok(())

@@ -143,6 +143,7 @@ impl Vm {
             Edn::Str(s) => self.str(s),
             Edn::Keyword(k) => self.keyword(k.as_str()),
             Edn::Symbol(s) => self.symbol(s.as_str()),
+            Edn::Tagged(t) if t.0.as_str().starts_with("yin/") && t.0.as_str() != "yin/object" => self.special_value(t),
             Edn::Tagged(t) if t.0.as_str() == "yin/object" => match &t.1 {
                 Edn::Int(i) => self.roots.extra.get(*i as usize).copied().unwrap_or(Value::NIL),
                 _ => Value::NIL,
@@ -177,6 +178,28 @@ impl Vm {
             Edn::Decimal(_) | Edn::Ratio(_) => self.number_token(&e.to_string()).unwrap_or(Value::NIL),
         }
     }
+    /// What stands in code for a type, a global, a namespace, or a value with metadata.
+    fn special_value(&mut self, t: &(Symbol, Edn)) -> Value {
+        match (t.0.as_str(), &t.1) {
+            ("yin/type", Edn::Symbol(s)) => {
+                let name = self.names.intern(s.as_str());
+                match self.type_named(name) {
+                    Some(t) => t.into(),
+                    None => self.class_value(s.as_str()),
+                }
+            }
+            ("yin/var", Edn::Symbol(s)) => self.var(s.as_str()).into(),
+            ("yin/namespace", Edn::Symbol(s)) => {
+                let name = self.names.intern(s.as_str());
+                self.ns_mut(name).object.unwrap_or(Value::NIL)
+            }
+            ("yin/meta", Edn::Vector(vm)) if vm.len() == 2 => {
+                let (v, m) = (self.value_of(&vm[0]), self.value_of(&vm[1]));
+                types::with_meta(self, v, m).unwrap_or(v)
+            }
+            _ => Value::NIL,
+        }
+    }
     /// A value as data of the AST. What is not plain data stays an object of this machine.
     pub(crate) fn data_of(&mut self, v: Value) -> Edn {
         if v.is_nil() {
@@ -202,6 +225,43 @@ impl Vm {
         }
         if let Some(s) = v.as_plain_symbol() {
             return Edn::symbol(self.names.text(s));
+        }
+        let tagged = |tag: &str, e: Edn| Edn::Tagged(std::sync::Arc::new((Symbol::new(tag), e)));
+        match v.obj().map(|o| (o.kind(), o)) {
+            Some((Kind::Type, o)) => {
+                if let Some(name) = o.get(0).as_plain_symbol()
+                    && self.type_named(name) == Some(o)
+                {
+                    return tagged("yin/type", Edn::symbol(self.names.text(name)));
+                }
+            }
+            Some((Kind::Var, o)) => return tagged("yin/var", Edn::symbol(&self.var_text(o))),
+            Some((Kind::Namespace, o)) => {
+                if let Some(name) = o.get(0).as_plain_symbol() {
+                    return tagged("yin/namespace", Edn::symbol(self.names.text(name)));
+                }
+            }
+            Some((Kind::SymbolMeta, o)) => {
+                let (s, m) = (self.data_of(o.get(0)), self.data_of(o.get(1)));
+                return tagged("yin/meta", Edn::vector([s, m]));
+            }
+            Some((Kind::Vector | Kind::List | Kind::ArrayMap | Kind::HashMap | Kind::HashSet, _)) => {
+                let m = types::meta_of(self, v);
+                if coll::is_map(m)
+                    && let Ok(bare) = types::with_meta(self, v, Value::NIL)
+                {
+                    let (v, m) = (self.data_of(bare), self.data_of(m));
+                    return tagged("yin/meta", Edn::vector([v, m]));
+                }
+            }
+            Some((Kind::Cons | Kind::LazySeq | Kind::ChunkedCons | Kind::IndexedSeq, _)) => {
+                // Realised ones are lists to whoever quotes them.
+                if let Ok(xs) = coll::spread(self, v, usize::MAX) {
+                    let xs: Vec<Edn> = xs.into_iter().map(|x| self.data_of(x)).collect();
+                    return Edn::list(xs);
+                }
+            }
+            _ => {}
         }
         let plain = types::meta_of(self, v).is_nil()
             || v.is_kind(Kind::List) && v.obj().is_some_and(|o| o.len() > 3 && o.get(3).is_kind(Kind::SpanMeta));
@@ -238,6 +298,11 @@ impl Vm {
                     let o = v.obj().expect("has a kind");
                     let n = u128::from(o.raw(0)) << 64 | u128::from(o.raw(1));
                     return Edn::Uuid(datoms::edn::Uuid(n.to_be_bytes()));
+                }
+                Some(Kind::Regex) => {
+                    if let Some(s) = v.obj().and_then(|o| o.get(0).as_str()) {
+                        return Edn::Regex(s.into());
+                    }
                 }
                 _ => {}
             }

@@ -62,12 +62,39 @@ pub enum Native {
     Unwind,
     /// `[old bindings, own bindings]`: inside a `binding`.
     Bind,
-    /// `[loader index]`: a form of a file was evaluated, now the next.
+    /// `[loader]`: a form of a file was evaluated, now the next.
     Load,
     /// `[delay]`: the value becomes the content of a delay.
     Delay,
     /// `[tag, handler, vs, winds]`: leaving winds of frames that an abort drops.
     AbortUnwind,
+}
+
+impl Native {
+    /// All of them, by number; the numbers are part of the format of frozen frames.
+    const ALL: [Native; 15] = {
+        use Native::*;
+        [
+            Halt,
+            Underflow,
+            Force,
+            Replay,
+            Activate,
+            Prompt,
+            Wind,
+            WindBefore,
+            WindAfter,
+            Rewind,
+            Unwind,
+            Bind,
+            Load,
+            Delay,
+            AbortUnwind,
+        ]
+    };
+    pub(crate) fn from_number(n: u8) -> Option<Native> {
+        Native::ALL.get(n as usize).copied().filter(|x| *x as u8 == n)
+    }
 }
 
 /// Where an activation goes on when the one above it returns.

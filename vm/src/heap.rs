@@ -285,6 +285,10 @@ impl Heap {
     pub(crate) fn perm_base(&self) -> usize {
         self.perm.base() as usize
     }
+    /// Is less than an eighth of permanent memory left? What comes from elsewhere must not fill it.
+    pub(crate) fn perm_is_nearly_full(&self) -> bool {
+        self.perm_used > self.perm.size_bytes() / 8 * 7
+    }
     /// Permanent memory in use.
     pub(crate) fn perm_words(&self) -> &[u64] {
         // SAFETY: `perm_used` bytes of the region hold objects.
@@ -347,6 +351,10 @@ impl Obj {
     #[inline(always)]
     pub fn aux(self) -> u16 {
         (self.header() >> 16) as u16
+    }
+    /// Is it raw memory dressed as an object (`Heap::alloc_raw`)?
+    pub(crate) fn is_raw_run(self) -> bool {
+        self.kind() == Kind::PrimArray && self.aux() == 0xFFFF
     }
     /// Payload words.
     #[inline(always)]
@@ -434,7 +442,7 @@ impl Obj {
 }
 
 /// Bytes as words, where they are aligned.
-pub(crate) fn as_words(bytes: &[u8]) -> Option<&[u64]> {
+pub(crate) fn as_words(bytes: &'static [u8]) -> Option<&'static [u64]> {
     // SAFETY: any bits are a word; `align_to` takes care of alignment.
     let (head, words, tail) = unsafe { bytes.align_to::<u64>() };
     (head.is_empty() && tail.is_empty() && cfg!(target_endian = "little")).then_some(words)

@@ -4,10 +4,11 @@
 //! image. Words that hold addresses are found by making the image twice at two places and comparing: what differs by the
 //! distance is an address. That list is only needed where the usual place is taken.
 //!
-//! Layout, little-endian words: magic, words of permanent memory, rest; permanent memory; relocations (word offsets);
-//! tables of the machine.
+//! Layout, little-endian words: magic, words of permanent memory, rest, hash of permanent memory; permanent memory;
+//! relocations (word offsets); tables of the machine, first the names of its functions.
 
 use crate::frame::Code;
+use crate::freeze::code::Library;
 use crate::heap::PERM_BASE;
 use crate::machine::Vm;
 use crate::names::Names;
@@ -16,7 +17,7 @@ use crate::prim::table;
 use crate::value::Value;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-const MAGIC: u64 = 0x0001_4547_414d_4959;
+const MAGIC: u64 = 0x0002_4547_414d_4959;
 
 /// The image of the library, from its sources. Deterministic: the same sources and build give the same bytes.
 ///
@@ -42,7 +43,13 @@ pub fn build() -> Result<Vec<u8>, String> {
             return Err(format!("word {i} differs between two runs: {x:x} and {y:x}"));
         }
     }
+    let mut hasher = blake3::Hasher::new();
+    a.iter().for_each(|w| {
+        hasher.update(&w.to_le_bytes());
+    });
     let mut out = vec![MAGIC, a.len() as u64, relocs.len() as u64];
+    let hash = *hasher.finalize().as_bytes();
+    out.extend(hash.chunks_exact(8).map(|c| u64::from_le_bytes(c.try_into().expect("eight bytes"))));
     out.extend(&a);
     out.extend(&relocs);
     out.extend(&tables);
@@ -56,7 +63,7 @@ fn snapshot(perm_at: usize) -> Result<(Vec<u64>, Vec<u64>), String> {
         return Err("permanent memory is not where an image needs it".into());
     }
     vm.heap_to_perm();
-    let mut t = Vec::new();
+    let mut t = Library::table(&vm, perm_at);
     vm.names.encode(&mut t);
     // Values in tables are stored relative to the base.
     let rel = |v: Value| if v.is_ref() { (v.bits() - perm_at as u64) | (1 << 63) } else { v.bits() };
@@ -93,26 +100,29 @@ impl Vm {
     ///
     /// # Errors
     /// The bytes are no image of this build, or memory is refused.
-    pub fn from_image(bytes: &[u8]) -> Result<Vm, String> {
-        let copied;
-        let words: &[u64] = match crate::heap::as_words(bytes) {
+    pub fn from_image(bytes: &'static [u8]) -> Result<Vm, String> {
+        let words: &'static [u64] = match crate::heap::as_words(bytes) {
             Some(w) => w,
-            None => {
-                copied = bytes
-                    .chunks_exact(8)
-                    .map(|c| u64::from_le_bytes(c.try_into().expect("8 bytes")))
-                    .collect::<Vec<_>>();
-                &copied
-            }
+            None => bytes
+                .chunks_exact(8)
+                .map(|c| u64::from_le_bytes(c.try_into().expect("8 bytes")))
+                .collect::<Vec<_>>()
+                .leak(),
         };
-        if words.len() < 3 || words[0] != MAGIC {
+        if words.len() < 7 || words[0] != MAGIC {
             return Err("not an image of this build".into());
         }
         let (n, nr) = (words[1] as usize, words[2] as usize);
-        let (perm, rest) = words[3..].split_at(n);
-        let (relocs, mut t) = rest.split_at(nr);
+        let mut hash = [0; 32];
+        for (to, w) in hash.chunks_exact_mut(8).zip(&words[3..7]) {
+            to.copy_from_slice(&w.to_le_bytes());
+        }
+        let (perm, rest) = words[7..].split_at(n);
+        let (relocs, t) = rest.split_at(nr);
         let mut vm = Vm::bare()?;
         let base = vm.heap.perm_base();
+        let (library, mut t) = Library::read(t, hash, base, base + 8 * n);
+        vm.library = library;
         // The first words are the records of native frames that `bare` has just made: the same in every machine.
         vm.heap.restore_perm(perm, relocs, base as u64 - PERM_BASE as u64);
         let abs = |w: u64| {

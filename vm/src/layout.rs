@@ -172,6 +172,8 @@ kinds! {
     Native Scan::All, Mutable;
     /// StringBuilder and other text sinks: aux = which; index into `Vm::buffers`
     Buffer Scan::All, Mutable;
+    /// A source being evaluated: see `driver::loader`
+    Loader Scan::All, Mutable;
 }
 
 pub const KIND_COUNT: usize = KINDS.len();
@@ -265,6 +267,4 @@ pub mod var_flag {
     pub const MACRO: i64 = 2;
     pub const PRIVATE: i64 = 4;
     pub const CONST: i64 = 8;
-    /// Compiled code relies on the root.
-    pub const WATCHED: i64 = 16;
 }

@@ -11,6 +11,7 @@ pub mod driver;
 pub mod expand;
 mod forms;
 pub mod frame;
+pub mod freeze;
 pub mod heap;
 pub mod image;
 pub mod install;

@@ -33,6 +33,8 @@ pub enum Stop {
     Fuel,
     Memory,
     Interrupt,
+    /// The program became bytes: `Vm::parking` has them.
+    Parked,
     Exit(i32),
 }
 
@@ -158,6 +160,8 @@ pub struct Zeal {
     /// Collect at every k-th poll (0 = off).
     pub gc: u32,
     /// Capture and resume everything at every k-th poll.
+    pub capture: u32,
+    /// Make everything bytes and read them back at every k-th poll.
     pub park: u32,
     /// Every guard of compiled code fails the first time.
     pub exit: bool,
@@ -204,6 +208,13 @@ pub struct Vm {
     /// Steps executed in slices that are over.
     pub steps_done: u64,
     pub(crate) slice: i64,
+    /// The library this machine was started from.
+    pub(crate) library: crate::freeze::code::Library,
+    /// Names of the functions that programs brought.
+    pub(crate) book: crate::freeze::code::CodeBook,
+    /// Added to the time since the start: a program that travelled does not see its clock jump.
+    pub(crate) clock_ahead_ns: i64,
+    pub parking: crate::freeze::Parking,
     /// Every program text of this machine as AST.
     pub ast: yin_ast::Ast,
     /// By name id.
@@ -212,7 +223,6 @@ pub struct Vm {
     pub ns_var: Option<Obj>,
     /// Namespaces whose file was evaluated.
     pub loaded: HashSet<u32>,
-    pub(crate) loaders: Vec<crate::driver::Loader>,
     /// Folders where namespaces' files are looked for.
     pub source_paths: Vec<String>,
     /// Arguments of the command.
@@ -258,6 +268,8 @@ pub struct Vm {
     pub(crate) native_args: [u64; 8],
     /// Operands seen by failed guards, by instruction.
     pub(crate) profile: HashMap<u64, u16>,
+    /// Vars whose roots compiled code relies on.
+    pub(crate) watched: HashSet<u64>,
     /// Compile everything before it runs.
     pub(crate) always: bool,
 }
@@ -301,11 +313,14 @@ impl Vm {
             fuel: None,
             steps_done: 0,
             slice: 0,
+            library: Default::default(),
+            book: Default::default(),
+            clock_ahead_ns: 0,
+            parking: Default::default(),
             ast: yin_ast::Ast::new(),
             namespaces: HashMap::default(),
             ns_var: None,
             loaded: HashSet::default(),
-            loaders: Vec::new(),
             source_paths: vec![".".into()],
             args: Vec::new(),
             err_span: None,
@@ -335,6 +350,7 @@ impl Vm {
             native_exit: Exit::Switch,
             native_args: [0; 8],
             profile: HashMap::default(),
+            watched: HashSet::default(),
             always: false,
             names: Names::default(),
             pending: Pending { value: Value::NIL, args: SmallVec::new(), stop: Stop::Fuel },
@@ -461,6 +477,28 @@ impl Vm {
         if args.len() > 250 {
             return Err(self.err(ErrKind::Arity, "too many arguments"));
         }
+        self.nested(|vm| {
+            let halt = Regs(vm.stack.base).up(1);
+            halt.set_word(0, vm.natives.get(Native::Halt) as u64);
+            halt.set_word(1, f.bits());
+            for (i, &v) in args.iter().enumerate() {
+                halt.set(i, v);
+            }
+            vm.activate(halt, args.len());
+        })
+    }
+
+    /// Runs the frames in `roots.kseg`, which `start` makes the first step of.
+    pub(crate) fn run_captured(&mut self, start: impl FnOnce(&mut Vm)) -> Result<Value, Exit> {
+        let (kseg, koff) = (std::mem::replace(&mut self.roots.kseg, Value::NIL), std::mem::take(&mut self.koff));
+        self.nested(|vm| {
+            (vm.roots.kseg, vm.koff) = (kseg, koff);
+            start(vm)
+        })
+    }
+
+    /// A run on a stack of its own; `start` sets its first step.
+    fn nested(&mut self, start: impl FnOnce(&mut Vm)) -> Result<Value, Exit> {
         let stack = match self.spare_stacks.pop() {
             Some(s) => s,
             None => match Stack::new() {
@@ -485,14 +523,8 @@ impl Vm {
         let replay = std::mem::take(&mut self.replay);
         let base = Regs(self.stack.base);
         base.set_word(0, self.natives.get(Native::Underflow) as u64);
-        let halt = base.up(1);
-        halt.set_word(0, self.natives.get(Native::Halt) as u64);
-        halt.set_word(1, f.bits());
-        for (i, &v) in args.iter().enumerate() {
-            halt.set(i, v);
-        }
         self.done = None;
-        self.activate(halt, args.len());
+        start(self);
         self.drive();
         let result = self.done.take().expect("a run ends with a result");
         self.replay = replay;

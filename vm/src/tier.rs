@@ -143,7 +143,7 @@ pub mod offset {
 impl Vm {
     /// Are steps counted in compiled code, so that every safe point is seen?
     pub fn metered(&self) -> bool {
-        self.fuel.is_some() || self.zeal.gc > 0 || self.zeal.park > 0
+        self.fuel.is_some() || self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0
     }
 
     /// Puts the stubs in every place that compiled code may jump through. O(records).
@@ -259,10 +259,7 @@ impl Vm {
     }
     /// The tier wants to know before the root of this var changes.
     pub fn watch_var(&mut self, var: u64) {
-        use crate::layout::{slot, var_flag};
-        let o = Value(var).obj().expect("a var");
-        let flags = o.get(slot::VAR_FLAGS).fix_get() | var_flag::WATCHED;
-        o.set(slot::VAR_FLAGS, Value::fix(flags));
+        self.watched.insert(var);
     }
 
     /// The record at which a loop header of `code` may be entered, made if need be.
@@ -275,13 +272,10 @@ impl Vm {
     /// A var's root is about to be replaced.
     #[inline]
     pub fn set_root(&mut self, var: crate::value::Obj, v: Value) {
-        use crate::layout::{slot, var_flag};
-        if var.get(slot::VAR_FLAGS).fix_get() & var_flag::WATCHED != 0 {
-            let flags = var.get(slot::VAR_FLAGS).fix_get() & !var_flag::WATCHED;
-            var.set(slot::VAR_FLAGS, Value::fix(flags));
+        if !self.watched.is_empty() && self.watched.remove(&Value::from(var).0) {
             self.with_tier(|t, vm| t.var_changed(vm, Value::from(var).0));
         }
-        self.heap.write(var, slot::VAR_ROOT, v);
+        self.heap.write(var, crate::layout::slot::VAR_ROOT, v);
     }
 
     /// Makes the call in `self.native` and does what the code asked for when it left.
@@ -375,7 +369,7 @@ impl Vm {
             self.heap.want_poll();
             top = self.underflow().unwrap_or(base);
         } else {
-            top = self.park_zeal(top);
+            top = self.detour(top);
         }
         self.deliver(top, Value::NIL)
     }

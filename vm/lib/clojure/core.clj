@@ -953,3 +953,5 @@
 (yin.rt/load-ns 'clojure.core.tasks)
 (yin.rt/load-ns 'clojure.core.host)
 (yin.rt/load-ns 'clojure.core.namespaces)
+(yin.rt/load-ns 'clojure.core.async)
+(yin.rt/load-ns 'yin.control)

@@ -94,7 +94,7 @@ fn is_hash_map(k: Kind) -> bool {
 
 // ---- seqs
 /// Elements of an indexed thing: vector, entry, node, string, array.
-fn indexed_len(o: Obj) -> Option<usize> {
+pub(crate) fn indexed_len(o: Obj) -> Option<usize> {
     match o.kind() {
         Kind::Vector => Some(vector::count(o)),
         Kind::MapEntry => Some(2),
@@ -882,7 +882,8 @@ fn hash_identity(vm: &mut Vm, v: Value) -> u32 {
     match v.obj() {
         Some(o) if o.kind() == Kind::Var => {
             let (a, b) = (vm.symbol_id(o.get(slot::VAR_NS)), vm.symbol_id(o.get(slot::VAR_NAME)));
-            a.unwrap_or(0).wrapping_mul(31) ^ b.unwrap_or(0)
+            let of = |id: Option<u32>| id.map_or(0, |id| vm.names.hash(id));
+            of(a).wrapping_mul(31) ^ of(b)
         }
         Some(o) => mix(o.kind() as u64 + 77),
         None => 0,

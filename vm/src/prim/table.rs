@@ -12,6 +12,7 @@ pub const TABLES: &[&[PrimDef]] = &[
     super::format::TABLE,
     super::method::TABLE,
     crate::driver::TABLE,
+    crate::freeze::prims::TABLE,
 ];
 
 const fn total() -> usize {

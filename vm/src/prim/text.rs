@@ -656,7 +656,7 @@ fns! {
     inst |vm, a| { let s = want_str(vm, a[0])?; match parse_inst(s) { Some(ms) => Ok(vm.alloc(Kind::Inst, &[Value::from_bits(ms as u64)])), None => Err(vm.err(ErrKind::Read, format!("Unrecognized date/time syntax: {s}"))) } };
     rand |vm, _a| { let x = (vm.random() >> 11) as f64 / (1u64 << 53) as f64; Ok(vm.float(x)) };
     rand_int |vm, a| { let n = num::to_long(vm, a[0])?; let n = as_long(n).unwrap_or(1); if n <= 0 { return Ok(Value::ZERO); } let r = ((vm.random() as u128 * n as u128) >> 64) as i64; Ok(vm.int(r)) };
-    nano_time |vm, _a| { let n = vm.started.elapsed().as_nanos() as i64; Ok(vm.int(n)) };
+    nano_time |vm, _a| { let n = vm.nano_time(); Ok(vm.int(n)) };
     millis |vm, _a| { let n = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64); Ok(vm.int(n)) };
     p_exit |vm, a| { let code = match a.first() { Some(v) => want_int(vm, *v)? as i32, None => 0 }; vm.pending.stop = Stop::Exit(code); Err(Exit::Stop) };
     getenv |vm, a| match a.first() { Some(v) => { let k = want_str(vm, *v)?; match std::env::var(k) { Ok(s) => Ok(vm.str(&s)), Err(_) => Ok(Value::NIL) } } None => { let mut m = super::hamt::empty(vm); for (k, v) in std::env::vars() { let (k, v) = (vm.str(&k), vm.str(&v)); m = coll::assoc(vm, m, k, v)?; } Ok(m) } };
@@ -682,7 +682,7 @@ fns! {
     };
     list_dir |vm, a| { let p = want_str(vm, a[0])?; let mut names: Vec<String> = match std::fs::read_dir(p) { Ok(d) => d.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect(), Err(e) => return Err(io_err(vm, p, e)) }; names.sort(); let items: Vec<Value> = names.iter().map(|n| vm.str(n)).collect(); Ok(vector::of(vm, &items)) };
     read_line |vm, _a| { vm.flush_out(); let mut s = String::new(); match std::io::stdin().read_line(&mut s) { Ok(0) | Err(_) => Ok(Value::NIL), Ok(_) => { let t = s.trim_end_matches(['\n', '\r']).to_string(); Ok(vm.str(&t)) } } };
-    sleep |vm, a| { let n = want_int(vm, a[0])?; vm.flush_out(); std::thread::sleep(std::time::Duration::from_millis(n.clamp(0, 1 << 40) as u64)); Ok(Value::NIL) };
+    sleep |vm, a| { let n = want_int(vm, a[0])?; vm.flush_out(); vm.pause(n.clamp(0, 1 << 40) as u64); Ok(Value::NIL) };
 }
 fn radix_str(n: i64, r: u32) -> String {
     let mut m = n.unsigned_abs();
