@@ -149,6 +149,10 @@ impl Ast {
     pub fn has(&self, id: NodeId) -> bool {
         id.0 >= self.base && (id.0 as usize) < self.len()
     }
+    /// The files of these columns.
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
     pub fn file(&self, id: u32) -> Option<&File> {
         self.files.get(id.checked_sub(self.file_base)? as usize)
     }
@@ -307,18 +311,30 @@ impl Ast {
         if i < 0 { c[(c.len() as isize + i) as usize] } else { c[i as usize] }
     }
     pub fn name(&self, id: NodeId) -> Option<&str> {
+        self.name_id(id).map(|n| self.name_text(n))
+    }
+    /// The interned name of a node. O(1).
+    pub fn name_id(&self, id: NodeId) -> Option<Name> {
         let mut id = id;
         loop {
             let i = self.at(id);
             if let Some(n) = self.extra.get(&id.0).and_then(|e| e.name) {
-                return Some(&self.names[n.0 as usize]);
+                return Some(n);
             }
             if !bit(&self.is_ref, i) {
-                let none = Self::payload_is_value(self.kind[i]);
-                return if none { None } else { self.names.get(self.payload[i] as usize).map(|s| &**s) };
+                let none = Self::payload_is_value(self.kind[i]) || self.payload[i] == u32::MAX;
+                return (!none).then_some(Name(self.payload[i]));
             }
             id = NodeId(self.payload[i]);
         }
+    }
+    /// The text of an interned name.
+    pub fn name_text(&self, n: Name) -> &str {
+        &self.names[n.0 as usize]
+    }
+    /// How many names are interned; they are numbered from 0.
+    pub fn n_names(&self) -> usize {
+        self.names.len()
     }
     pub fn value(&self, id: NodeId) -> Option<&Edn> {
         let i = self.at(id);

@@ -6,6 +6,7 @@ pub mod conform;
 pub mod disk;
 pub mod edn;
 pub mod json;
+pub mod lazy;
 pub mod query;
 pub mod source;
 pub mod store;

@@ -46,6 +46,26 @@ pub fn run(o: &Options, print: bool) -> i32 {
     if !print && let Some(dir) = std::path::Path::new(&name).parent() {
         vm.source_paths.insert(0, dir.to_string_lossy().into_owned());
     }
+    if let Some(file) = &o.passes {
+        match super::passes::passes(file) {
+            Ok(p) => vm.passes = Some(Box::new(p)),
+            Err(e) => {
+                eprintln!("yin: {e}");
+                return 2;
+            }
+        }
+    }
+    let recording = o.trace.map(|level| super::inspect::record(&mut vm, level, o.trace_limit));
+    if recording.is_some() && o.trace_file.is_none() {
+        eprintln!("yin: --trace needs --trace-file FILE here; `yin query QUERY FILE --trace …` asks about a recording");
+        return 2;
+    }
+    if let Some(address) = &o.inspect
+        && let Err(e) = super::inspect::listen(&mut vm, address)
+    {
+        eprintln!("yin: {e}");
+        return 2;
+    }
     report::watch_interrupts();
     // A program as datoms is an expression: its value is its output.
     let as_datoms = !print && name.ends_with(".edn");
@@ -71,9 +91,20 @@ pub fn run(o: &Options, print: bool) -> i32 {
             failed(&mut vm, o, e)
         }
     };
+    if let (Some(lexicon), Some(file)) = (&recording, &o.trace_file)
+        && let Err(e) = super::inspect::write_recording(&mut vm, lexicon, file)
+    {
+        eprintln!("yin: {file}: {e}");
+        return 1;
+    }
     match o.stats {
         Stats::No => {}
-        Stats::Text => report::stats(&vm, ran),
+        Stats::Text => {
+            report::stats(&vm, ran);
+            if let Some(p) = &vm.passes {
+                super::passes::say(&p.counts);
+            }
+        }
         Stats::Json => report::stats_line(&vm, ran),
     }
     code

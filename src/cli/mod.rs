@@ -2,9 +2,13 @@
 
 mod ast;
 mod bench;
+mod check;
 mod conform;
 mod eval;
+mod inspect;
 mod park;
+mod passes;
+mod query;
 mod repl;
 mod report;
 
@@ -22,6 +26,9 @@ usage: yin FILE [ARG…]            run a program
        yin repl                   read, evaluate, print, again
        yin ast FILE               the program's AST as datoms (--format edn|json|table|tree)
        yin explain [CODE]         what the code of a report means; all of them without one
+       yin query QUERY FILE…      Datalog over programs: files and folders
+       yin check FILE…            finds mistakes by rules; exit 1 if there are any (--rules FILE: your own)
+       yin explain-pass FILE[:LINE] [EDITED…]   what --passes makes of a program, and why
        yin conform --lang clj|datalog FILE   many cases in one process
        yin resume FILE [EDN]      goes on with a parked program; EDN is what park returns
        yin inspect FILE           what is in frozen bytes: frames, locals, sizes
@@ -37,6 +44,14 @@ options: --lang clj        language of standard input
          --park-on-term FILE   a request to terminate (SIGTERM) freezes the program instead
          --checkpoint FILE --every N   freezes the program every N steps and goes on
          --format F        output format where there is a choice
+
+queries: --rules FILE      more rules; --in NAME=EDN gives an input a value
+         --source S,…      what is asked: ast (nodes), exec (instructions), types, run (runs the program)
+         --passes FILE     rewrites every form by rules before it runs; `default` are the shipped ones
+         --trace calls|steps    records the run: `yin query` asks about it, `yin run` writes it to --trace-file FILE;
+                           --trace-limit N rows at most (1_000_000)
+         --attach ADDRESS  asks a process that runs with --inspect ADDRESS; --token TOKEN is what it printed
+         --format F        table, edn or json
          --help, --version
 
 exit status: 0 fine, 1 the program failed, 2 usage, read or compile error, 3 a limit was reached, 130 interrupted
@@ -70,6 +85,16 @@ pub struct Options {
     pub park_on_term: Option<String>,
     pub checkpoint: Option<String>,
     pub every: Option<u64>,
+    pub rules: Vec<String>,
+    pub inputs: Vec<String>,
+    pub source: Option<String>,
+    pub inspect: Option<String>,
+    pub attach: Option<String>,
+    pub token: Option<String>,
+    pub passes: Option<String>,
+    pub trace: Option<yin_vm::inspect::trace::Level>,
+    pub trace_limit: Option<usize>,
+    pub trace_file: Option<String>,
 }
 
 fn size(text: &str) -> Option<usize> {
@@ -88,7 +113,21 @@ fn size(text: &str) -> Option<usize> {
     n.checked_shl(shift)
 }
 
-const COMMANDS: &[&str] = &["run", "eval", "repl", "ast", "conform", "bench", "explain", "help", "resume", "inspect"];
+const COMMANDS: &[&str] = &[
+    "run",
+    "eval",
+    "repl",
+    "ast",
+    "query",
+    "check",
+    "explain-pass",
+    "conform",
+    "bench",
+    "explain",
+    "help",
+    "resume",
+    "inspect",
+];
 
 fn parse() -> Result<Options, String> {
     let mut o = Options::default();
@@ -150,6 +189,27 @@ fn parse() -> Result<Options, String> {
                 o.every = Some(n.ok_or_else(|| format!("--every takes a number of steps, not {v}"))?);
             }
             Long("format") => o.format = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("rules") => o.rules.push(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("in") => o.inputs.push(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("source") => o.source = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("inspect") => o.inspect = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("attach") => o.attach = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("token") => o.token = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("trace") => {
+                use yin_vm::inspect::trace::Level;
+                o.trace = Some(match text(p.value().map_err(|e| e.to_string())?)?.as_str() {
+                    "calls" => Level::Calls,
+                    "steps" => Level::Steps,
+                    other => return Err(format!("--trace takes calls or steps, not {other}")),
+                });
+            }
+            Long("trace-limit") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                let n = v.replace('_', "").parse().map_err(|_| format!("--trace-limit takes a number, not {v}"))?;
+                o.trace_limit = Some(n);
+            }
+            Long("trace-file") => o.trace_file = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("passes") => o.passes = Some(text(p.value().map_err(|e| e.to_string())?)?),
             Long("lang") => o.lang = Some(text(p.value().map_err(|e| e.to_string())?)?),
             Value(v) => {
                 let v = text(v)?;
@@ -206,6 +266,9 @@ pub fn main() -> i32 {
         "ast" => ast::run(&o),
         "resume" => park::resume(&o),
         "inspect" => park::inspect(&o),
+        "query" => query::run(&o),
+        "check" => check::run(&o),
+        "explain-pass" => passes::run(&o),
         "conform" => conform::run(&o),
         "bench" => bench::run(&o),
         "explain" => explain(&o),
@@ -273,7 +336,10 @@ pub fn machine(o: &Options) -> Result<Vm, String> {
             vm.set_zeal(name, k)?;
         }
     }
-    yin_jit::attach(&mut vm, o.jit.clone());
+    // A recording sees every step, so it is made by the interpreter.
+    if o.trace.is_none() {
+        yin_jit::attach(&mut vm, o.jit.clone());
+    }
     Ok(vm)
 }
 

@@ -20,11 +20,8 @@ pub fn failure(f: &Failure) {
     // What a program throws of its own needs no explaining.
     let code = f.diag.filter(|d| *d != Diag::User).map_or(String::new(), |d| format!(" ({})", d.code()));
     eprintln!("{red}error[{}]{off}{bold}: {}{off}{code}", f.kind, f.message);
-    if let Some(Place { file, line, column, width, text }) = &f.place {
-        let margin = " ".repeat(line.to_string().len());
-        eprintln!("{margin}--> {file}:{line}:{column}");
-        eprintln!("{line} | {text}");
-        eprintln!("{margin} | {}{red}{}{off}", " ".repeat(*column as usize - 1), "^".repeat(*width as usize));
+    if let Some(p) = &f.place {
+        marked(p, (red, off), &mut |line| eprintln!("{line}"));
     }
     if let Some(h) = &f.hint {
         eprintln!("help: {h}");
@@ -33,6 +30,19 @@ pub fn failure(f: &Failure) {
         eprintln!("  in {t}");
     }
     f.also.iter().for_each(failure);
+}
+
+/// The line of a place with marks under what is meant.
+pub fn excerpt(p: &Place, say: &mut dyn FnMut(&str)) {
+    marked(p, ("", ""), say);
+}
+
+fn marked(p: &Place, (mark, off): (&str, &str), say: &mut dyn FnMut(&str)) {
+    let Place { file, line, column, width, text } = p;
+    let margin = " ".repeat(line.to_string().len());
+    say(&format!("{margin}--> {file}:{line}:{column}"));
+    say(&format!("{line} | {text}"));
+    say(&format!("{margin} | {}{mark}{}{off}", " ".repeat(*column as usize - 1), "^".repeat(*width as usize)));
 }
 
 /// `--stats`: for people. `ran`: from the first form to the last.
@@ -44,7 +54,6 @@ pub fn stats(vm: &Vm, ran: Duration) {
         let (r, e, c) = (ms(p.read_ns), ms(p.expand_ns), ms(p.compile_ns));
         eprintln!("of it                {r:.3} ms read, {e:.3} ms expand, {c:.3} ms compile");
     }
-    eprintln!("steps interpreted    {}", vm.steps());
     eprintln!("instructions         {} KiB", vm.code_words * 8 / 1024);
     eprintln!("steps interpreted    {}", vm.steps());
     eprintln!("collections          {} minor, {} major", h.minor_collections, h.major_collections);

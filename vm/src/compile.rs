@@ -146,6 +146,12 @@ fn branch(name: &str) -> Option<(Op, Option<Op>)> {
     })
 }
 
+/// Name, in lower case, of the instruction that a call of a core function becomes.
+pub fn instruction_of(name: &str) -> Option<&'static str> {
+    let op = binary(name).map(|b| b.0).or_else(|| unary(name))?;
+    Some(crate::op::lower_name(op))
+}
+
 impl Compiler<'_> {
     // ---- emission
     fn a(&mut self) -> &mut Arity {

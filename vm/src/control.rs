@@ -630,6 +630,7 @@ impl Vm {
             let used = (self.slice - banked).max(0) as u64;
             if fuel <= used {
                 self.fuel = Some(0);
+                self.ask_at(crate::inspect::moment::Why::Fuel, top);
                 return self.stop(Stop::Fuel);
             }
             self.fuel = Some(fuel - used);
@@ -639,6 +640,12 @@ impl Vm {
         }
         if self.parking.on_term && TERMINATED.load(Ordering::Relaxed) && self.park_on_term(top) {
             return false;
+        }
+        if crate::inspect::moment::ASKED.load(Ordering::Relaxed) && !self.serve_asked(top) {
+            return self.stop(Stop::Exit(0));
+        }
+        if self.trace.is_some() {
+            self.note_step(top.0);
         }
         let zeal_gc = self.zeal.gc > 0 && self.zeal.count.is_multiple_of(self.zeal.gc);
         if (self.heap.wanted || zeal_gc) && self.no_gc == 0 {
@@ -658,7 +665,10 @@ impl Vm {
 
     fn new_slice(&mut self) {
         let zealous = self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0;
-        let mut most = if zealous {
+        let mut most = if self.trace.is_some() {
+            // Every step is served.
+            0
+        } else if zealous {
             1
         } else if self.tier.is_some() {
             SAMPLE
@@ -683,6 +693,11 @@ impl Vm {
         self.pending.stop = why;
         self.done = Some(Err(Exit::Stop));
         false
+    }
+
+    /// Looks up at the next step, as settings that polls serve have changed.
+    pub fn look_up(&mut self) {
+        self.heap.want_poll();
     }
 
     /// Bytes the program's values may take.
@@ -1247,6 +1262,9 @@ impl Vm {
                 self.nest_top = fp.up(2 + argc);
                 self.nest_top.set_word(0, self.natives.activate(argc) as u64);
                 let args: Vec<Value> = fp.slice(0, argc).to_vec();
+                if name.starts_with("yin.db/") {
+                    return crate::inspect::moment::vmop(self, name, fp, &args);
+                }
                 crate::driver::vmop(self, name, fp, &args)
             }
         }

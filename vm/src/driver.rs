@@ -15,7 +15,7 @@ use yin_yang::clojure::reader::{ReadError, Reader};
 
 /// A source being evaluated: an object of `Kind::Loader`, so that a continuation has it with it.
 #[derive(Clone, Copy)]
-struct Loader(Obj);
+pub(crate) struct Loader(pub(crate) Obj);
 
 /// Words of a loader.
 pub(crate) mod loader {
@@ -47,7 +47,7 @@ impl Loader {
     fn number(self, i: usize) -> i64 {
         self.0.get(i).fix_get()
     }
-    fn span(self) -> yin_ast::Span {
+    pub(crate) fn span(self) -> yin_ast::Span {
         let file = u32::try_from(self.number(loader::FILE)).unwrap_or(yin_ast::Span::NO_FILE);
         yin_ast::Span { file, start: self.number(loader::START) as u32, end: self.number(loader::END) as u32 }
     }
@@ -160,7 +160,7 @@ impl Vm {
         let f = self.var("yin.rt/run-loader").get(slot::VAR_ROOT);
         self.call_now(f, &[l.0.into()])
     }
-    fn open_loader(&mut self, source: &str, file_name: &str) -> Loader {
+    pub(crate) fn open_loader(&mut self, source: &str, file_name: &str) -> Loader {
         let file = self.ast.add_file(file_name, source);
         let text = self.str(source);
         let name = self.str(file_name);
@@ -227,7 +227,7 @@ impl Vm {
             None => Ok(None),
         }
     }
-    fn next_form(&mut self, l: Loader) -> R<Option<Value>> {
+    pub(crate) fn next_form(&mut self, l: Loader) -> R<Option<Value>> {
         loop {
             let form = match l.0.get(loader::FORMS).as_kind(Kind::Cons) {
                 Some(c) => {
@@ -332,7 +332,9 @@ impl Vm {
         self.code_of(root)
     }
     fn analyse(&mut self, form: Value, span: yin_ast::Span) -> R<yin_ast::NodeId> {
+        let first = yin_ast::NodeId(self.ast.len() as u32);
         let root = self.phase(Phase::Expand, |vm| expand::analyse(vm, form, span))?;
+        let root = if self.passes.is_some() { self.with_passes(first, root)? } else { root };
         if self.dump_ast {
             let mut text = Vec::new();
             let shown = yin_ast::datoms::tree(&self.ast, root, &mut text);
@@ -342,7 +344,7 @@ impl Vm {
         Ok(root)
     }
     /// A root of the AST as a function of no arguments.
-    fn code_of(&mut self, root: yin_ast::NodeId) -> R {
+    pub(crate) fn code_of(&mut self, root: yin_ast::NodeId) -> R {
         self.phase(Phase::Compile, |vm| vm.install_root(root))
     }
     fn install_root(&mut self, root: yin_ast::NodeId) -> R {

@@ -380,6 +380,34 @@ impl Iterator for Walk {
     }
 }
 
+/// The name of a function by its prototype, which is permanent.
+pub(crate) fn proto_name(p: *const Proto) -> Option<Value> {
+    // SAFETY: null or permanent, as everything that a closure points at.
+    unsafe { p.as_ref() }.map(|p| p.name)
+}
+
+/// The interpreter's record for the place that a record of compiled code describes.
+pub fn canonical(r: &Resume) -> Option<&Resume> {
+    // SAFETY: null or a record that lives as long as the machine (invariant 1).
+    unsafe { r.canon.as_ref() }
+}
+
+/// The frames of a segment below word `off` of its frame words, from the top down.
+pub fn seg_frames(seg: Obj, off: usize) -> Walk {
+    assert!(seg.kind() == crate::layout::Kind::Seg && slot::SEG_WORDS + off <= seg.len());
+    // SAFETY: by heap invariant 3 and the assert those words are frames; nothing moves until the next driver turn.
+    unsafe {
+        let base = seg.0.add(1 + slot::SEG_WORDS);
+        Walk::new(base, base.add(off))
+    }
+}
+
+/// The frames of a stack whose top header is at `top`, from the top down. The machine must be suspended there.
+pub(crate) fn stack_frames(base: *mut u64, top: *mut u64) -> Walk {
+    // SAFETY: the words between a stack's base and its top header are frames (`collect` walks the same words).
+    unsafe { Walk::new(base.add(1), top.add(1)) }
+}
+
 /// The registers of the running activation. Indices come from verified code (invariant 2), so they are not checked again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Regs(pub *mut u64);

@@ -14,6 +14,7 @@ pub mod frame;
 pub mod freeze;
 pub mod heap;
 pub mod image;
+pub mod inspect;
 pub mod install;
 mod interp;
 pub mod layout;

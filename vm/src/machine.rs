@@ -272,6 +272,12 @@ pub struct Vm {
     pub(crate) watched: HashSet<u64>,
     /// Compile everything before it runs.
     pub(crate) always: bool,
+    /// Rewrites every top-level form before it is compiled, if there are passes.
+    pub passes: Option<Box<crate::inspect::pass::Passes>>,
+    /// Records every step, if somebody wants that.
+    pub trace: Option<Box<crate::inspect::trace::Trace>>,
+    /// Called at moments, if somebody wants to ask.
+    pub asker: Option<crate::inspect::moment::Asker>,
 }
 
 impl Vm {
@@ -352,6 +358,9 @@ impl Vm {
             profile: HashMap::default(),
             watched: HashSet::default(),
             always: false,
+            passes: None,
+            trace: None,
+            asker: None,
             names: Names::default(),
             pending: Pending { value: Value::NIL, args: SmallVec::new(), stop: Stop::Fuel },
             replay: Replay::default(),

@@ -296,6 +296,12 @@ impl Op {
     }
 }
 
+/// The names of all opcodes in lower case, as listings and queries show them.
+pub fn lower_name(op: Op) -> &'static str {
+    static NAMES: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
+    &NAMES.get_or_init(|| OPS.iter().map(|o| o.name.to_lowercase()).collect())[op as usize]
+}
+
 /// Words of the instruction that starts with `w`, that word included.
 pub fn len(w: Word) -> usize {
     match Op::of(w) {

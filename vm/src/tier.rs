@@ -143,7 +143,7 @@ pub mod offset {
 impl Vm {
     /// Are steps counted in compiled code, so that every safe point is seen?
     pub fn metered(&self) -> bool {
-        self.fuel.is_some() || self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0
+        self.fuel.is_some() || self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0 || self.trace.is_some()
     }
 
     /// Puts the stubs in every place that compiled code may jump through. O(records).

@@ -13,6 +13,7 @@ pub const TABLES: &[&[PrimDef]] = &[
     super::method::TABLE,
     crate::driver::TABLE,
     crate::freeze::prims::TABLE,
+    crate::inspect::moment::TABLE,
 ];
 
 const fn total() -> usize {

@@ -61,7 +61,7 @@ pub fn file(path: &Path, text: &str, b: &mut Builder) -> (Duration, Duration, bo
     let started = Instant::now();
     let arena = Allocator::default();
     let mut parsed = Parser::new(&arena, text, kind).parse();
-    if !parsed.errors.is_empty() && path.extension().is_some_and(|e| e == "js") {
+    if !parsed.diagnostics.is_empty() && path.extension().is_some_and(|e| e == "js") {
         // Older packages are scripts: with `with`, octal numbers, `await` as a name.
         parsed = Parser::new(&arena, text, SourceType::cjs()).parse();
     }
@@ -69,5 +69,5 @@ pub fn file(path: &Path, text: &str, b: &mut Builder) -> (Duration, Duration, bo
     let started = Instant::now();
     Visitor(b).visit_program(&parsed.program);
     b.end();
-    (parse, started.elapsed(), parsed.errors.is_empty())
+    (parse, started.elapsed(), parsed.diagnostics.is_empty())
 }

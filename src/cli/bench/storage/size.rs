@@ -177,7 +177,7 @@ enum Payload {
 /// share with the columns. Neither knows parents or files.
 fn trees(ast: &Ast, m: &mut Measured) {
     let started = Instant::now();
-    let roots: Vec<Box<Boxed>> = ast.roots().iter().map(|r| boxed(ast, *r)).collect();
+    let roots: Vec<Box<Boxed>> = ast.roots.iter().map(|r| boxed(ast, *r)).collect();
     m.boxed = started.elapsed();
     let mut names = std::collections::BTreeSet::new();
     let (mut values, mut lists, mut slices) = (0, 0, 0);
