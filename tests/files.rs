@@ -88,3 +88,22 @@ fn steps_are_exact() {
     let first = steps();
     (0..4).for_each(|_| assert_eq!(steps(), first));
 }
+
+#[test]
+fn an_interrupt_ends_compiled_loops() {
+    for mode in ["off", "always"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_yin"))
+            .args(["--jit", mode, "eval", "(println 1) (flush) (loop [i 0] (recur (rem (inc i) 7)))"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        // The program says when it runs.
+        let mut line = [0; 2];
+        std::io::Read::read_exact(child.stdout.as_mut().expect("piped"), &mut line).expect("it prints");
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill is there").success());
+        let out = child.wait_with_output().expect("it ends");
+        assert_eq!(out.status.code(), Some(130), "--jit {mode}");
+    }
+}

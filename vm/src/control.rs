@@ -18,6 +18,23 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, Ordering};
 /// Set by the command's signal handler; looked at when a slice of steps is over.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Where the running machine keeps the limit that compiled code looks at; null while nothing runs.
+static LIMIT: AtomicPtr<*mut u64> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Tells signal handlers where to ask for attention.
+pub(crate) fn watch_limit(limit: *mut *mut u64) {
+    LIMIT.store(limit, Ordering::Relaxed)
+}
+
+/// Makes the next safe point of compiled code give way. May be called from a signal handler.
+fn ask_for_attention() {
+    let limit = LIMIT.load(Ordering::Relaxed);
+    if !limit.is_null() {
+        // SAFETY: a machine that runs is alive; the field is one aligned word, which its thread reads again at each safe point.
+        unsafe { limit.write_volatile(std::ptr::null_mut()) }
+    }
+}
+
 /// Set by the command's handler of requests to terminate.
 pub static TERMINATED: AtomicBool = AtomicBool::new(false);
 
@@ -1301,8 +1318,9 @@ fn call_data(vm: &mut Vm, f: Value, args: &[Value]) -> R {
 pub fn watch_termination() {
     extern "C" fn note(_: libc::c_int) {
         TERMINATED.store(true, Ordering::Relaxed);
+        ask_for_attention();
     }
-    // SAFETY: the handler only touches an atomic.
+    // SAFETY: the handler only touches an atomic and the limit.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = note as *const () as usize;
@@ -1317,6 +1335,7 @@ pub fn watch_interrupts() {
             // SAFETY: `_exit` may be called from a signal handler.
             unsafe { libc::_exit(130) };
         }
+        ask_for_attention();
     }
     // SAFETY: the handler only touches an atomic and `_exit`.
     unsafe {

@@ -551,8 +551,12 @@ impl Vm {
 
     /// The driver: machine code and interpreter in turn, until the run has a result.
     fn drive(&mut self) {
+        crate::control::watch_limit(&raw mut self.heap.stack_limit);
         while self.done.is_none() {
             if self.native.code.is_null() { crate::interp::run(self) } else { self.run_native() }
+        }
+        if self.outer_stacks.len() <= 1 {
+            crate::control::watch_limit(std::ptr::null_mut());
         }
     }
 
