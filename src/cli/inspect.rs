@@ -14,12 +14,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 use yin_vm::Vm;
 use yin_vm::inspect::library::{Rules, get};
-use yin_vm::inspect::moment::{ASKED, Go, Moment, Why};
+use yin_vm::inspect::moment::{self, Go, Moment, Why};
 use yin_vm::inspect::trace::{Level, Trace};
 use yin_vm::inspect::{exec, globals, load};
 
@@ -213,7 +212,7 @@ fn serve(mut stream: TcpStream, token: &str, send: &mpsc::Sender<Request>) {
                 if send.send(Request { question, shape, reply }).is_err() {
                     "error: the program is over\n".into()
                 } else {
-                    ASKED.store(true, Ordering::Relaxed);
+                    moment::ask();
                     answer.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| {
                         "error: the program did not come to a poll within 30 seconds; it may be waiting for the system\n".into()
                     })

@@ -26,8 +26,20 @@ pub(crate) fn watch_limit(limit: *mut *mut u64) {
     LIMIT.store(limit, Ordering::Relaxed)
 }
 
-/// Makes the next safe point of compiled code give way. May be called from a signal handler.
-fn ask_for_attention() {
+/// Somebody asked for attention and no poll has looked since. Set before the limit is cleared and looked at after the limit is
+/// set, so that a request between two slices, or while nothing runs, is not lost.
+static ATTENTION: AtomicBool = AtomicBool::new(false);
+
+/// Does somebody want attention?
+pub(crate) fn attention_wanted() -> bool {
+    // Pairs with the store in `ask_for_attention`: the limit was written before this load.
+    std::sync::atomic::fence(Ordering::SeqCst);
+    ATTENTION.load(Ordering::SeqCst)
+}
+
+/// Makes the next safe point of compiled code give way. May be called from a signal handler and from other threads.
+pub(crate) fn ask_for_attention() {
+    ATTENTION.store(true, Ordering::SeqCst);
     let limit = LIMIT.load(Ordering::Relaxed);
     if !limit.is_null() {
         // SAFETY: a machine that runs is alive; the field is one aligned word, which its thread reads again at each safe point.
@@ -652,13 +664,14 @@ impl Vm {
             }
             self.fuel = Some(fuel - used);
         }
+        ATTENTION.store(false, Ordering::SeqCst);
         if INTERRUPTED.swap(false, Ordering::Relaxed) {
             return self.stop(Stop::Interrupt);
         }
         if self.parking.on_term && TERMINATED.load(Ordering::Relaxed) && self.park_on_term(top) {
             return false;
         }
-        if crate::inspect::moment::ASKED.load(Ordering::Relaxed) && !self.serve_asked(top) {
+        if crate::inspect::moment::asked() && !self.serve_asked(top) {
             return self.stop(Stop::Exit(0));
         }
         if self.trace.is_some() {
@@ -1337,10 +1350,15 @@ pub fn watch_interrupts() {
         }
         ask_for_attention();
     }
-    // SAFETY: the handler only touches an atomic and `_exit`.
+    // SAFETY: the handler only touches atomics, the limit and `_exit`. The signal is let through even where the parent
+    // blocked it: a program that cannot be interrupted must be killed, and loses what it had.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = note as *const () as usize;
         libc::sigaction(libc::SIGINT, &action, std::ptr::null_mut());
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut mask);
+        libc::sigaddset(&raw mut mask, libc::SIGINT);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const mask, std::ptr::null_mut());
     }
 }

@@ -552,6 +552,7 @@ impl Vm {
     /// The driver: machine code and interpreter in turn, until the run has a result.
     fn drive(&mut self) {
         crate::control::watch_limit(&raw mut self.heap.stack_limit);
+        self.rearm();
         while self.done.is_none() {
             if self.native.code.is_null() { crate::interp::run(self) } else { self.run_native() }
         }
@@ -563,6 +564,9 @@ impl Vm {
     /// The limit of the stack in use, unless attention is wanted.
     pub(crate) fn rearm(&mut self) {
         self.heap.stack_limit = if self.heap.steps <= 0 { std::ptr::null_mut() } else { self.stack.limit };
+        if crate::control::attention_wanted() {
+            self.heap.stack_limit = std::ptr::null_mut();
+        }
     }
 
     /// Runs `f` with collections put off, so that it may hold values across nested runs.

@@ -1,6 +1,6 @@
 //! Moments at which a running machine can be asked: between two instructions, with every frame suspended at a record.
 //!
-//! Whoever wants to ask installs an [`Asker`]. It is called at the poll after [`ASKED`] was set, at `(yin.db/breakpoint)`, and
+//! Whoever wants to ask installs an [`Asker`]. It is called at the poll after [`ask`], at `(yin.db/breakpoint)`, and
 //! when the fuel is used up. A program asks itself with `(yin.db/q query input…)`.
 
 use super::ask::Wanted;
@@ -16,13 +16,24 @@ use datoms::query::{Input, Options, Prepared};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Set by whoever wants the asker to be called at the next poll.
-pub static ASKED: AtomicBool = AtomicBool::new(false);
+/// The asker is to be called at the next poll.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Has the asker something to ask?
+pub(crate) fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// Has the asker called at the next poll, of interpreted or compiled code. From any thread.
+pub fn ask() {
+    ASKED.store(true, Ordering::Relaxed);
+    crate::control::ask_for_attention();
+}
 
 /// Why the machine can be asked now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
-    /// [`ASKED`] was set.
+    /// [`ask`] was called.
     Asked,
     /// The program called `(yin.db/breakpoint)`.
     Breakpoint,
@@ -61,7 +72,7 @@ impl Vm {
         go
     }
 
-    /// Serves [`ASKED`]. False: the program is to end.
+    /// Serves [`ask`]. False: the program is to end.
     #[cold]
     pub(crate) fn serve_asked(&mut self, top: Regs) -> bool {
         ASKED.store(false, Ordering::Relaxed);
