@@ -228,11 +228,11 @@ fn hostile_programs_do_no_harm() {
         assert!(matches!(vm.eval_text(source, "p.clj"), Err(Exit::Stop)));
         let bytes = vm.parking.bytes.take().expect("it parked");
         let mut fresh = machine();
-        fresh.read_program(&bytes).expect("it is a program");
+        fresh.read_program(&bytes, OnConflict::Error).expect("it is a program");
         assert!(fresh.go_on(Value::fix(10)).is_ok(), "{}", fresh.failure().message);
         assert_eq!(fresh.out, "16 :slept\n:end\n");
         attack(&bytes, 1442695040888963407, bytes.len(), |vm, b| {
-            if vm.read_program(b).is_ok() {
+            if vm.read_program(b, OnConflict::Error).is_ok() {
                 let _ = vm.go_on(Value::fix(7));
             }
         });
@@ -296,6 +296,33 @@ fn a_program_parks_and_is_resumed_many_times() {
     assert_eq!(yin(&["run", &p]).0, Some(1), "without --park a program cannot park");
     std::fs::write(&f, "nothing").expect("writable");
     assert_eq!(yin(&["resume", &f]).0, Some(2));
+}
+
+#[test]
+fn a_program_goes_on_with_definitions_of_this_side() {
+    let d = Dir::new("conflict");
+    let p = d.file(
+        "p.clj",
+        "(def seen (atom []))
+         (def same (atom 0))
+         (defn price [x] (* 2 x))
+         (swap! seen conj :before)
+         (swap! same inc)
+         (println (+ (price 1) (yin.control/park :here) (price 10)) @seen @same)",
+    );
+    let f = d.path("frozen");
+    assert_eq!(yin(&["run", "--park", &f, &p]).0, Some(0));
+    let l = d.file("new.clj", "(def same (atom 7)) (defn price [x] (* 3 x)) (defn more [] 1)");
+    let (code, out, err) = yin(&["resume", &f, "100", "--load", &l]);
+    assert!(code == Some(2) && out.is_empty() && err.contains("#'user/price") && !err.contains("#'user/same"), "{err}");
+    assert!(err.contains("--on-conflict"), "{err}");
+    let got = |how: &str| yin(&["resume", "--on-conflict", how, "--load", &l, &f, "100"]);
+    assert_eq!(got("ours"), (Some(0), "132 [:before] 1\n".into(), String::new()));
+    assert_eq!(got("theirs"), (Some(0), "122 [:before] 1\n".into(), String::new()));
+    assert_eq!(got("error").0, Some(2));
+    assert_eq!(got("mine").0, Some(2));
+    // Without definitions of its own, this side has nothing that could conflict.
+    assert_eq!(yin(&["resume", "--on-conflict", "error", &f, "100"]).1, "122 [:before] 1\n");
 }
 
 #[test]

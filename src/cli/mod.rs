@@ -14,6 +14,7 @@ mod report;
 
 use lexopt::prelude::*;
 use yin_ast::diag::{DIAGS, Diag};
+use yin_vm::freeze::OnConflict;
 use yin_vm::{Stop, Vm};
 
 const HELP: &str = "\
@@ -44,6 +45,10 @@ options: --lang clj        language of standard input
          --park-on-term FILE   a request to terminate (SIGTERM) freezes the program instead
          --checkpoint FILE --every N   freezes the program every N steps and goes on
          --format F        output format where there is a choice
+
+resume:  --load FILE       evaluates definitions first, so that the program goes on with them (as often as needed)
+         --on-conflict ours|theirs|error   which of two definitions of one name counts: those here, those that arrive, or
+                           neither (error, the default)
 
 queries: --rules FILE      more rules; --in NAME=EDN gives an input a value
          --source S,…      what is asked: ast (nodes), exec (instructions), types, run (runs the program)
@@ -85,6 +90,10 @@ pub struct Options {
     pub park_on_term: Option<String>,
     pub checkpoint: Option<String>,
     pub every: Option<u64>,
+    /// What becomes of a definition that both sides have, differently.
+    pub on_conflict: OnConflict,
+    /// Files evaluated before a frozen program goes on.
+    pub load: Vec<String>,
     pub rules: Vec<String>,
     pub inputs: Vec<String>,
     pub source: Option<String>,
@@ -188,6 +197,12 @@ fn parse() -> Result<Options, String> {
                 let n = v.replace('_', "").parse().ok().filter(|n| *n > 0);
                 o.every = Some(n.ok_or_else(|| format!("--every takes a number of steps, not {v}"))?);
             }
+            Long("on-conflict") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                o.on_conflict = OnConflict::named(&v)
+                    .ok_or_else(|| format!("--on-conflict takes ours, theirs or error, not {v}"))?;
+            }
+            Long("load") => o.load.push(text(p.value().map_err(|e| e.to_string())?)?),
             Long("format") => o.format = Some(text(p.value().map_err(|e| e.to_string())?)?),
             Long("rules") => o.rules.push(text(p.value().map_err(|e| e.to_string())?)?),
             Long("in") => o.inputs.push(text(p.value().map_err(|e| e.to_string())?)?),

@@ -2,7 +2,7 @@
 
 use super::{Options, eval, machine, report};
 use std::path::Path;
-use yin_vm::{Vm, control};
+use yin_vm::{Vm, control, freeze};
 
 /// Replaces a file at once: whoever reads it sees the old bytes or the new ones.
 fn write_whole(path: &str, bytes: &[u8]) -> Result<(), String> {
@@ -95,10 +95,28 @@ pub fn resume(o: &Options) -> i32 {
         }
     };
     report::watch_interrupts();
-    let resumed = match vm.read_program(&bytes) {
+    for name in &o.load {
+        let loaded = match std::fs::read_to_string(name) {
+            Ok(source) => vm.eval_text(&source, name),
+            Err(e) => {
+                eprintln!("yin: {name}: {e}");
+                return 2;
+            }
+        };
+        if let Err(e) = loaded {
+            vm.flush_out();
+            return eval::failed(&mut vm, o, e);
+        }
+    }
+    let resumed = match vm.read_program(&bytes, o.on_conflict) {
         Ok(r) => r,
         Err(why) => {
             eprintln!("yin: {file}: cannot resume: {why}");
+            if why.starts_with(freeze::CONFLICT) {
+                eprintln!(
+                    "hint: --on-conflict ours keeps the definitions here, --on-conflict theirs those of the program"
+                );
+            }
             return 2;
         }
     };

@@ -52,7 +52,7 @@ impl Vm {
         };
         match content {
             Content::Program => {
-                let r = self.read_program(bytes)?;
+                let r = self.read_program(bytes, OnConflict::Theirs)?;
                 i.label = r.label.map(|l| self.short_text(l));
                 i.frames = self.frames_of(self.roots.kseg, self.koff);
             }

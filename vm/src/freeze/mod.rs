@@ -37,6 +37,21 @@ pub enum OnConflict {
     Theirs,
 }
 
+impl OnConflict {
+    /// By its word: `error`, `ours`, `theirs`.
+    pub fn named(word: &str) -> Option<OnConflict> {
+        match word {
+            "error" => Some(OnConflict::Error),
+            "ours" => Some(OnConflict::Ours),
+            "theirs" => Some(OnConflict::Theirs),
+            _ => None,
+        }
+    }
+}
+
+/// How the error about definitions that conflict begins.
+pub const CONFLICT: &str = "definitions differ from those here";
+
 /// What is in frozen bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]

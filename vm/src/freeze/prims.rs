@@ -27,12 +27,12 @@ fn freeze(vm: &mut Vm, a: &[Value]) -> R {
     Ok(byte_array(vm, &bytes))
 }
 fn thaw(vm: &mut Vm, a: &[Value]) -> R {
-    let policy = match a.get(1).and_then(|k| k.as_keyword()).map(|k| vm.names.text(k)) {
-        None if a.len() == 1 => OnConflict::Error,
-        Some("error") => OnConflict::Error,
-        Some("ours") => OnConflict::Ours,
-        Some("theirs") => OnConflict::Theirs,
-        _ => return Err(vm.err(ErrKind::Argument, "on a conflict: :error, :ours or :theirs")),
+    let policy = match a.get(1) {
+        None => Some(OnConflict::Error),
+        Some(k) => k.as_keyword().and_then(|k| OnConflict::named(vm.names.text(k))),
+    };
+    let Some(policy) = policy else {
+        return Err(vm.err(ErrKind::Argument, "on a conflict: :error, :ours or :theirs"));
     };
     let bytes = bytes_of(vm, a[0])?;
     vm.thaw(&bytes, policy)

@@ -57,11 +57,12 @@ impl Vm {
         Ok(seal(Content::Program, &body?))
     }
 
-    /// Reads a frozen program into this machine; `go_on` runs it.
+    /// Reads a frozen program into this machine; `go_on` runs it. Globals that this machine has already, differently, are
+    /// conflicts; what the program changed of the library is none.
     ///
     /// # Errors
-    /// The bytes are no program, damaged, of another version, or need what this build has not.
-    pub fn read_program(&mut self, bytes: &[u8]) -> Res<Resumed> {
+    /// The bytes are no program, damaged, of another version, or need what this build has not; or a conflict.
+    pub fn read_program(&mut self, bytes: &[u8], on_conflict: OnConflict) -> Res<Resumed> {
         let (content, body) = open(bytes)?;
         if content != Content::Program {
             return Err("this is a value, no program: `thaw` reads it".into());
@@ -112,7 +113,7 @@ impl Vm {
             Some(f) => r.place(f)?,
             None => (Value::NIL, 0),
         };
-        r.commit(OnConflict::Theirs)?;
+        r.commit(on_conflict)?;
         for (name, mappings, aliases, unseen) in spaces {
             let ns = self.ns_mut(name);
             ns.mappings.extend(mappings);
@@ -263,7 +264,7 @@ impl Vm {
             self.heap.write(v, slot::VAR_META, Value::NIL);
         }
         self.buffers.clear();
-        if let Err(why) = self.read_program(&bytes) {
+        if let Err(why) = self.read_program(&bytes, OnConflict::Theirs) {
             panic!("stress mode park: {why}");
         }
         debug_assert!(self.freeze_program(None).is_ok_and(|again| same_but_clock(&again, &bytes)));

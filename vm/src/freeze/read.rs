@@ -890,11 +890,18 @@ impl<'a> Reader<'a> {
         let mut define = Vec::new();
         for d in &self.definitions {
             let root = d.var.get(slot::VAR_ROOT);
-            if self.program || root == Value::UNBOUND {
+            let changed_by_program = self.program && self.vm.library.has_address(d.var.0 as usize);
+            if changed_by_program || root == Value::UNBOUND {
                 define.push((d.var, d.words));
                 continue;
             }
-            if meaning(self.vm, root).is_ok_and(|h| h == d.hash) {
+            // Programs come without hashes: they are frozen often, and rarely meet definitions.
+            let arriving = if self.program { meaning(self.vm, d.words[0]) } else { Ok(d.hash) };
+            if meaning(self.vm, root).is_ok_and(|h| arriving.is_ok_and(|a| a == h)) {
+                if self.program {
+                    // The same but for what is in its cells: a program's state comes with it.
+                    define.push((d.var, d.words));
+                }
                 continue;
             }
             match on_conflict {
@@ -928,7 +935,7 @@ impl<'a> Reader<'a> {
             changes.push((*o, words.clone()));
         }
         if !self.conflicts.is_empty() {
-            return Err(format!("definitions differ from those here: {}", self.conflicts.join(", ")));
+            return Err(format!("{}: {}", super::CONFLICT, self.conflicts.join(", ")));
         }
         for (var, words) in define {
             for (i, w) in words.into_iter().enumerate() {
