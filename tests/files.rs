@@ -18,6 +18,8 @@ const MODES: &[&str] = &[
     "tier,exit,gc,capture",
     "tier,gc=3,capture=2",
     "tier,park=61",
+    "order",
+    "order=2",
 ];
 
 fn eval(source: &str, zeal: &str) -> (bool, String, String) {

@@ -656,7 +656,7 @@ fn plain(vm: &mut Vm, v: Value) -> R {
             }
             Kind::ArrayMap | Kind::HashMap => {
                 let m = types::meta_of(vm, v);
-                let es = hamt::entries(o)
+                let es = hamt::entries(vm, o)
                     .into_iter()
                     .map(|(k, x)| Ok((plain(vm, k)?, plain(vm, x)?)))
                     .collect::<R<Vec<_>>>()?;
@@ -871,6 +871,20 @@ impl Vm {
     pub fn steps(&self) -> u64 {
         self.steps_done + (self.slice - self.heap.steps - self.heap.steps_banked).max(0) as u64
     }
+    /// Another order for what has no defined one, the same each time for the same number of items.
+    pub(crate) fn shuffle<T>(&self, items: &mut [T]) {
+        if self.zeal.order == 0 {
+            return;
+        }
+        // Fisher & Yates, with Marsaglia's xorshift.
+        let mut x = self.zeal.order.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ items.len() as u64 | 1;
+        for i in (1..items.len()).rev() {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            items.swap(i, (x % (i as u64 + 1)) as usize);
+        }
+    }
     /// Turns a stress mode on.
     ///
     /// # Errors
@@ -891,7 +905,8 @@ impl Vm {
             }
             "tier" => self.compile_first(),
             "exit" => self.zeal.exit = true,
-            "order" | "batch" => {}
+            "order" => self.zeal.order = u64::from(k.max(1)),
+            "batch" => {}
             _ => {
                 return Err(format!("YIN_ZEAL: no mode {name}; there are gc, capture, park, tier, exit, batch, order"));
             }

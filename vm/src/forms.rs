@@ -284,7 +284,7 @@ impl Vm {
                     return Edn::Map(es.into());
                 }
                 Some(Kind::HashSet) => {
-                    let xs: Vec<Edn> = coll::set_items(v).into_iter().map(|x| self.data_of(x)).collect();
+                    let xs: Vec<Edn> = coll::set_items(self, v).into_iter().map(|x| self.data_of(x)).collect();
                     return Edn::Set(xs.into());
                 }
                 Some(Kind::BigInt | Kind::SmallBig | Kind::Ratio | Kind::Decimal) => {

@@ -165,6 +165,8 @@ pub struct Zeal {
     pub park: u32,
     /// Every guard of compiled code fails the first time.
     pub exit: bool,
+    /// Seed of the order in which hash maps and sets are gone through (0 = that of their hashes).
+    pub order: u64,
     pub count: u32,
 }
 

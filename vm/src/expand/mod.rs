@@ -141,7 +141,7 @@ impl Analyser<'_> {
                 self.collection(v, Node::MapOf, items)
             }
             Kind::HashSet => {
-                let items = coll::set_items(v);
+                let items = coll::set_items(self.vm, v);
                 self.collection(v, Node::SetOf, items)
             }
             Kind::Record => Ok(self.literal(v)),
@@ -164,7 +164,7 @@ impl Analyser<'_> {
             Kind::ArrayMap | Kind::HashMap => {
                 coll::map_entries(self.vm, v).into_iter().flat_map(|(k, x)| [k, x]).collect()
             }
-            Kind::HashSet => coll::set_items(v),
+            Kind::HashSet => coll::set_items(self.vm, v),
             _ => return false,
         };
         types::meta_of(self.vm, v).is_nil() && items.into_iter().all(|x| self.is_constant(x))

@@ -102,14 +102,14 @@ fn at_depth(vm: &Vm, v: Value, depth: usize) -> Edn {
         }
         Kind::EmptyList => Edn::list(Vec::new()),
         Kind::ArrayMap | Kind::HashMap => Edn::map(
-            hamt::entries(o)
+            hamt::entries(vm, o)
                 .into_iter()
                 .take(WIDTH)
                 .map(|(k, x)| (at_depth(vm, k, depth - 1), at_depth(vm, x, depth - 1))),
         ),
-        Kind::HashSet => {
-            Edn::set(coll::set_items(v).into_iter().take(WIDTH).map(|x| at_depth(vm, x, depth - 1)).collect::<Vec<_>>())
-        }
+        Kind::HashSet => Edn::set(
+            coll::set_items(vm, v).into_iter().take(WIDTH).map(|x| at_depth(vm, x, depth - 1)).collect::<Vec<_>>(),
+        ),
         Kind::Atom | Kind::Volatile | Kind::Box => tagged("yin/cell", at_depth(vm, o.get(0), depth - 1)),
         Kind::Record | Kind::Instance => tagged("yin/instance", name(type_name(vm, o))),
         Kind::LazySeq if o.get(slot::LAZY_THUNK).is_nil() => at_depth(vm, o.get(slot::LAZY_VALUE), depth),
@@ -148,10 +148,10 @@ pub(super) fn data(vm: &Vm, v: Value) -> Result<Edn, &'static str> {
         }
         Kind::ArrayMap | Kind::HashMap => {
             let pairs: Result<Vec<(Edn, Edn)>, &'static str> =
-                hamt::entries(o).into_iter().map(|(k, x)| Ok((data(vm, k)?, data(vm, x)?))).collect();
+                hamt::entries(vm, o).into_iter().map(|(k, x)| Ok((data(vm, k)?, data(vm, x)?))).collect();
             Edn::map(pairs?)
         }
-        Kind::HashSet => Edn::set(each(coll::set_items(v))?),
+        Kind::HashSet => Edn::set(each(coll::set_items(vm, v))?),
         Kind::SymbolMeta | Kind::Int64 | Kind::Float64 => at_depth(vm, v, 1),
         kind => return Err(kind.name()),
     })

@@ -136,10 +136,13 @@ pub fn seq(vm: &mut Vm, v: Value) -> R {
             }
             Ok(vm.alloc(Kind::IndexedSeq, &[v, Value::ZERO]))
         }
-        Kind::ArrayMap | Kind::HashMap => Ok(entries_seq(vm, hamt::entries(o))),
+        Kind::ArrayMap | Kind::HashMap => Ok({
+            let es = hamt::entries(vm, o);
+            entries_seq(vm, es)
+        }),
         Kind::SortedMap => Ok(entries_seq(vm, sorted::entries(o))),
         Kind::HashSet => {
-            let items: Vec<Value> = hamt::entries(o.get(0).obj().expect("a map")).into_iter().map(|e| e.0).collect();
+            let items = hamt::keys(vm, o.get(0).obj().expect("a map"));
             Ok(seq_of_items(vm, &items))
         }
         Kind::SortedSet => {
@@ -507,7 +510,7 @@ pub fn find(vm: &mut Vm, v: Value, k: Value) -> R {
             // The entry has the map's own key, which may differ in metadata.
             let mut key = k;
             if is_hash_map(o.kind()) && k.is_ref() {
-                for (a, _) in hamt::entries(o) {
+                for (a, _) in hamt::entries(vm, o) {
                     if equiv(vm, a, k)? {
                         key = a;
                         break;
@@ -659,7 +662,7 @@ pub fn queue_items(vm: &mut Vm, q: Obj) -> R<Vec<Value>> {
 pub fn map_entries(vm: &mut Vm, m: Value) -> Vec<(Value, Value)> {
     match m.obj() {
         Some(o) => match o.kind() {
-            Kind::ArrayMap | Kind::HashMap => hamt::entries(o),
+            Kind::ArrayMap | Kind::HashMap => hamt::entries(vm, o),
             Kind::SortedMap => sorted::entries(o),
             Kind::Record => types::record_entries(vm, o),
             _ => Vec::new(),
@@ -764,7 +767,7 @@ pub fn equiv(vm: &mut Vm, a: Value, b: Value) -> R<bool> {
                 if count(vm, a)? != count(vm, b)? {
                     return Ok(false);
                 }
-                for v in set_items(a) {
+                for v in set_items(vm, a) {
                     match get(vm, b, v, Value::ABSENT) {
                         Ok(Value::ABSENT) | Err(Exit::Throw) => return Ok(false),
                         Ok(_) => {}
@@ -786,12 +789,14 @@ fn method_for_eq(vm: &mut Vm, v: Value) -> Option<Value> {
     }
     method_of(vm, v, "equiv").or_else(|| method_of(vm, v, "equals"))
 }
-pub fn set_items(s: Value) -> Vec<Value> {
+pub fn set_items(vm: &Vm, s: Value) -> Vec<Value> {
     match s.obj() {
         Some(o) => {
             let m = o.get(0).obj().expect("a map");
-            let entries = if m.kind() == Kind::SortedMap { sorted::entries(m) } else { hamt::entries(m) };
-            entries.into_iter().map(|e| e.0).collect()
+            if m.kind() == Kind::SortedMap {
+                return sorted::entries(m).into_iter().map(|e| e.0).collect();
+            }
+            hamt::keys(vm, m)
         }
         None => Vec::new(),
     }
@@ -851,7 +856,7 @@ pub fn hash(vm: &mut Vm, v: Value) -> R<u32> {
         }
         Kind::HashSet | Kind::SortedSet => {
             let mut h = 0x4321u32;
-            for x in set_items(v) {
+            for x in set_items(vm, v) {
                 let e = hash(vm, x)?;
                 h = h.wrapping_add(mix(e as u64));
             }

@@ -311,8 +311,16 @@ fn remove(vm: &mut Vm, at: Value, shift: u32, h: u32, k: Value) -> R {
     Ok(replaced(vm, n, i, child))
 }
 
-/// Keys and values in iteration order. O(n).
-pub fn entries(m: Obj) -> Vec<(Value, Value)> {
+/// Keys of a set in iteration order, `m` being the map it is made of. O(n).
+pub fn keys(vm: &Vm, m: Obj) -> Vec<Value> {
+    let mut out: Vec<Value> = entries(vm, m).into_iter().map(|e| e.0).collect();
+    if m.kind() == Kind::ArrayMap {
+        vm.shuffle(&mut out);
+    }
+    out
+}
+/// Keys and values in iteration order: that of insertion for an array map, any for a hash map. O(n).
+pub fn entries(vm: &Vm, m: Obj) -> Vec<(Value, Value)> {
     if m.kind() == Kind::ArrayMap {
         return m.words()[1..].chunks(2).map(|e| (e[0], e[1])).collect();
     }
@@ -327,6 +335,7 @@ pub fn entries(m: Obj) -> Vec<(Value, Value)> {
         out.extend(n.words()[2..2 + 2 * data].chunks(2).map(|e| (e[0], e[1])));
         stack.extend(n.words()[2 + 2 * data..].iter().rev().filter_map(|v| v.obj()));
     }
+    vm.shuffle(&mut out);
     out
 }
 /// A map of pairs; later ones win.

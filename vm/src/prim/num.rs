@@ -366,10 +366,8 @@ fn divide(vm: &mut Vm, a: Value, b: Value, op: Division) -> R {
     match (x, y) {
         (Long(_), Long(0)) => Err(div_zero(vm)),
         (Long(x), Long(y)) => match op {
-            Division::Quot => match x.checked_div(y) {
-                Some(q) => Ok(vm.int(q)),
-                None => Err(overflow(vm, "integer overflow")),
-            },
+            // The one quotient beyond 64 bits comes round, as on the JVM.
+            Division::Quot => Ok(vm.int(x.wrapping_div(y))),
             Division::Rem => Ok(vm.int(x.wrapping_rem(y))),
             Division::Mod => {
                 let r = x.wrapping_rem(y);

@@ -354,7 +354,7 @@ pub fn text(vm: &mut Vm, v: Value, opts: Options) -> R<String> {
             };
             let (items, cut) = match o.kind() {
                 Kind::Vector => (vector::items(o), false),
-                Kind::HashSet | Kind::SortedSet => (coll::set_items(v), false),
+                Kind::HashSet | Kind::SortedSet => (coll::set_items(vm, v), false),
                 _ => {
                     let mut items = Vec::new();
                     let mut s = coll::seq(vm, v)?;

@@ -506,7 +506,7 @@ pub fn record_entries(vm: &mut Vm, o: Obj) -> Vec<(Value, Value)> {
         .map(|(i, f)| (Value::keyword(vm.symbol_id(f).expect("a field name")), o.get(3 + i)))
         .collect();
     if let Some(ext) = o.get(2).obj() {
-        out.extend(hamt::entries(ext));
+        out.extend(hamt::entries(vm, ext));
     }
     out
 }
