@@ -92,6 +92,18 @@ fn steps_are_exact() {
 }
 
 #[test]
+fn a_clock_of_steps_is_the_same_every_time() {
+    let run = || {
+        let source = "(let [t #(System/nanoTime) a (t)] (dotimes [i 1000] (rand)) [(< a (t)) (- (t) a) (t) (rand) (System/currentTimeMillis)])";
+        let out = Command::new(env!("CARGO_BIN_EXE_yin")).args(["eval", "--clock", "steps", source]).output();
+        String::from_utf8_lossy(&out.expect("it runs").stdout).to_string()
+    };
+    let first = run();
+    assert!(first.starts_with("[true ") && first.ends_with(" 0]\n"), "{first}");
+    assert_eq!(run(), first);
+}
+
+#[test]
 fn an_interrupt_ends_compiled_loops() {
     for mode in ["off", "always"] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_yin"))

@@ -17,6 +17,8 @@ mod ops;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod piece;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod seeds;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod state;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod unit;

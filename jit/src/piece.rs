@@ -18,7 +18,8 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, Variable};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use rustc_hash::FxHashMap as HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use yin_vm::Vm;
@@ -150,10 +151,10 @@ pub fn translate<'a, 'b, 'c>(
         cx: 0,
         pc: 0,
         fp: Value::from_u32(0),
-        vars: HashMap::new(),
+        vars: HashMap::default(),
         n_tails: 0,
         native_calls: false,
-        sigs: HashMap::new(),
+        sigs: HashMap::default(),
         guards: 0,
     };
     p.start(start);

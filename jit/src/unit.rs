@@ -13,7 +13,8 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Module, default_libcall_names};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use rustc_hash::FxHashMap as HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use yin_vm::Vm;
 use yin_vm::frame::Code;
@@ -100,7 +101,7 @@ impl Jit {
             refused: BTreeSet::new(),
             exits: Vec::new(),
             on_var: BTreeMap::new(),
-            shapes: HashMap::new(),
+            shapes: HashMap::default(),
             versions: BTreeMap::new(),
             counts: Counts::default(),
         }

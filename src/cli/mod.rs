@@ -38,6 +38,7 @@ usage: yin FILE [ARG…]            run a program
 options: --lang clj        language of standard input
          --fuel N          stop after N steps (calls and loop turns)
          --mem SIZE        most memory for values: 512M, 2G
+         --clock steps     the program's clock counts its steps, random numbers are the same every time
          --stats[=json]    times, counts and sizes at the end, to standard error
          --jit off|auto|always   machine code: never, for what is hot, for everything before it runs
          --dump ast,op,clif,asm  print each form's AST, its instructions, compiler input, machine code to standard error
@@ -80,6 +81,7 @@ pub struct Options {
     pub args: Vec<String>,
     pub fuel: Option<u64>,
     pub mem: Option<usize>,
+    pub clock_is_steps: bool,
     pub dump: Vec<String>,
     pub stats: Stats,
     pub format: Option<String>,
@@ -149,6 +151,14 @@ fn parse() -> Result<Options, String> {
             Long("fuel") => {
                 let v = text(p.value().map_err(|e| e.to_string())?)?;
                 o.fuel = Some(v.replace('_', "").parse().map_err(|_| format!("--fuel takes a number, not {v}"))?);
+            }
+            Long("clock") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                o.clock_is_steps = match v.as_str() {
+                    "real" => false,
+                    "steps" => true,
+                    _ => return Err(format!("--clock takes real or steps, not {v}")),
+                };
             }
             Long("mem") => {
                 let v = text(p.value().map_err(|e| e.to_string())?)?;
@@ -338,6 +348,9 @@ pub fn machine(o: &Options) -> Result<Vm, String> {
     vm.fuel = o.fuel;
     if let Some(m) = o.mem {
         vm.set_memory_limit(m);
+    }
+    if o.clock_is_steps {
+        vm.count_time_in_steps();
     }
     vm.dump_ast = o.dump.iter().any(|d| d == "ast");
     vm.dump_ops = o.dump.iter().any(|d| d == "op");

@@ -871,6 +871,19 @@ impl Vm {
     pub fn steps(&self) -> u64 {
         self.steps_done + (self.slice - self.heap.steps - self.heap.steps_banked).max(0) as u64
     }
+    /// From now on a step is a nanosecond of the program's clock, which starts in 1970, and random numbers are the same every
+    /// time: two runs of a program do the same to the last instruction. Compiled code counts its steps only with `fuel`.
+    pub fn count_time_in_steps(&mut self) {
+        self.clock_is_steps = true;
+        self.random_state = 1;
+    }
+    /// Milliseconds since 1970 by the program's clock.
+    pub(crate) fn millis(&self) -> i64 {
+        if self.clock_is_steps {
+            return self.nano_time() / 1_000_000;
+        }
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    }
     /// Another order for what has no defined one, the same each time for the same number of items.
     pub(crate) fn shuffle<T>(&self, items: &mut [T]) {
         if self.zeal.order == 0 {

@@ -249,6 +249,7 @@ pub struct Vm {
     /// Keep standard output in `out` instead of writing it.
     pub hold_output: bool,
     pub started: std::time::Instant,
+    pub(crate) clock_is_steps: bool,
     pub(crate) random_state: u64,
     /// Print instructions of what is compiled to standard error.
     pub dump_ops: bool,
@@ -343,6 +344,7 @@ impl Vm {
             broken_pipe: false,
             hold_output: false,
             started: std::time::Instant::now(),
+            clock_is_steps: false,
             random_state: std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(1, |d| d.as_nanos() as u64),

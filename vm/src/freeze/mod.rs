@@ -136,7 +136,8 @@ fn seal(content: Content, body: &[u8]) -> Vec<u8> {
 impl Vm {
     /// Nanoseconds of the program's own clock.
     pub(crate) fn nano_time(&self) -> i64 {
-        (self.started.elapsed().as_nanos() as i64).wrapping_add(self.clock_ahead_ns)
+        let now = if self.clock_is_steps { self.steps() as i64 } else { self.started.elapsed().as_nanos() as i64 };
+        now.wrapping_add(self.clock_ahead_ns)
     }
 
     /// A value as self-contained bytes: code by content hash, sharing and cycles kept, the globals it needs with it. The same

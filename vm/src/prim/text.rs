@@ -657,7 +657,7 @@ fns! {
     rand |vm, _a| { let x = (vm.random() >> 11) as f64 / (1u64 << 53) as f64; Ok(vm.float(x)) };
     rand_int |vm, a| { let n = num::to_long(vm, a[0])?; let n = as_long(n).unwrap_or(1); if n <= 0 { return Ok(Value::ZERO); } let r = ((vm.random() as u128 * n as u128) >> 64) as i64; Ok(vm.int(r)) };
     nano_time |vm, _a| { let n = vm.nano_time(); Ok(vm.int(n)) };
-    millis |vm, _a| { let n = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64); Ok(vm.int(n)) };
+    millis |vm, _a| { let n = vm.millis(); Ok(vm.int(n)) };
     p_exit |vm, a| { let code = match a.first() { Some(v) => want_int(vm, *v)? as i32, None => 0 }; vm.pending.stop = Stop::Exit(code); Err(Exit::Stop) };
     getenv |vm, a| match a.first() { Some(v) => { let k = want_str(vm, *v)?; match std::env::var(k) { Ok(s) => Ok(vm.str(&s)), Err(_) => Ok(Value::NIL) } } None => { let mut m = super::hamt::empty(vm); for (k, v) in std::env::vars() { let (k, v) = (vm.str(&k), vm.str(&v)); m = coll::assoc(vm, m, k, v)?; } Ok(m) } };
     buffer |vm, _a| { vm.buffers.push(String::new()); let i = vm.buffers.len() as i64 - 1; Ok(vm.alloc(Kind::Buffer, &[Value::fix(i)])) };
