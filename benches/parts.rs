@@ -2,7 +2,7 @@
 
 use iai_callgrind::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use std::hint::black_box;
-use yin_benches::{Work, each_part, ready};
+use yin_benches::{Work, ready};
 
 macro_rules! parts {
     ($($name:ident)*) => {
@@ -14,7 +14,10 @@ macro_rules! parts {
         }
     };
 }
-each_part!(parts);
+#[cfg(not(feature = "probe"))]
+yin_benches::each_part!(parts);
+#[cfg(feature = "probe")]
+parts!(probe);
 
 library_benchmark_group!(name = parts; benchmarks = part);
 // Instructions are what counts; simulating caches would double the time.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use yin_ast::{Ast, NodeId};
 use yin_bench_corpus::{Size, find};
 use yin_vm::compile::{Env, compile};
+use yin_vm::freeze::OnConflict;
 use yin_vm::layout::slot;
 use yin_vm::{Value, Vm};
 use yin_yang::clojure::reader::{Reader, Resolver};
@@ -74,8 +75,36 @@ pub fn ready(name: &str) -> Option<Work> {
             let facts = yin_ast::datoms::facts(&ast, ast.ids());
             Box::new(move || yin_ast::program(&facts).expect("its own facts").len() as u64)
         }
+        "freeze" => {
+            let (mut vm, k) = suspended();
+            Box::new(move || {
+                let k = vm.var(k).get(slot::VAR_ROOT);
+                vm.freeze(k).expect("it can travel").len() as u64
+            })
+        }
+        "thaw" => {
+            let (mut vm, k) = suspended();
+            let k = vm.var(k).get(slot::VAR_ROOT);
+            let bytes = vm.freeze(k).expect("it can travel");
+            Box::new(move || {
+                vm.thaw(&bytes, OnConflict::Error).expect("its own bytes");
+                bytes.len() as u64
+            })
+        }
         _ => return None,
     })
+}
+
+/// A machine, and the var whose value is a continuation of some depth that holds some data.
+fn suspended() -> (Vm, &'static str) {
+    let mut vm = machine();
+    let text = "
+        (defn leaf [x] (yin.control/abort-to-prompt :part x))
+        (defn deep [n m] (if (zero? n) (leaf m) (let [r (deep (dec n) (assoc m n (str n)))] (+ n r))))
+        (def k (yin.control/call-with-prompt :part (fn [] (deep 50 {:v (vec (range 500)) :s #{1.5 2/3 \"text\"}}))
+                                             (fn [k m] k)))";
+    vm.eval_text(text, "part.clj").expect("it runs");
+    (vm, "user/k")
 }
 
 /// The work of a program of the corpus at small size, in a machine that has run it once.

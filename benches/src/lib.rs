@@ -22,7 +22,9 @@ macro_rules! each_part {
             interpret_continuation interpret_generator
             collect
             map_update vector_push vector_nth string_build lazy_seq transducer
+            freeze thaw
             query_join query_rules query_aggregate query_parse
+            transact transact_large
         }
     };
 }

@@ -1,9 +1,10 @@
-//! Parts of the store: queries over facts in memory.
+//! Parts of the store: queries over facts in memory, transactions.
 
 use crate::Work;
 use datoms::bench;
 use datoms::edn::{Edn, read};
 use datoms::query::{Facts, Input, Options, Prepared};
+use datoms::store::Database;
 
 pub fn ready(name: &str) -> Option<Work> {
     Some(match name {
@@ -25,8 +26,43 @@ pub fn ready(name: &str) -> Option<Work> {
                         (not [?e :sex ?x]) (or-join [?e] [?e :salary 1] (and [?e :age 2] [?e :salary ?z])) [(< ?a 10)]]";
             Box::new(move || (0..20).map(|_| Prepared::parse(std::hint::black_box(text)).map_or(0, |_| 1)).sum())
         }
+        "transact" => {
+            // One small transaction after the other, with upserts.
+            let txs: Vec<Edn> = (0..200).map(|i| people(i % 120, 1)).collect();
+            Box::new(move || {
+                let db = txs.iter().fold(shop(), |db, tx| db.db_with(tx).expect("it fits"));
+                db.datoms(datoms::store::Index::Eavt, &[]).expect("an index").len() as u64
+            })
+        }
+        "transact_large" => {
+            let tx = people(0, 1000);
+            Box::new(move || shop().with(&tx).expect("it fits").tx_data.len() as u64)
+        }
         _ => return None,
     })
+}
+
+/// An empty store with a unique, an indexed, a reference and a plural attribute.
+fn shop() -> Database {
+    let schema = "{:name {:db/unique :db.unique/identity} :age {:db/index true}
+                   :friend {:db/valueType :db.type/ref} :likes {:db/cardinality :db.cardinality/many}}";
+    Database::empty(&read(schema).expect("well-formed")).expect("a schema")
+}
+
+/// A transaction of some people, from a number on.
+fn people(from: u32, n: u32) -> Edn {
+    let one = |i: u32| {
+        let text = format!(
+            "{{:db/id -{} :name \"p{i}\" :age {} :likes [\"a{}\" \"b{}\"] :friend {{:name \"p{}\"}}}}",
+            i + 1,
+            i % 90,
+            i % 7,
+            i % 11,
+            i / 2
+        );
+        read(&text).expect("well-formed")
+    };
+    Edn::vector((from..from + n).map(one).collect::<Vec<_>>())
 }
 
 fn query(facts: Facts, text: &str, inputs: &[Edn]) -> Work {

@@ -110,17 +110,16 @@ pub fn everything(only: Option<&str>) -> Result<Baseline, Failure> {
     b.tools.insert("rustc".into(), tools.rustc.clone());
     b.tools.insert("valgrind".into(), tools.valgrind.clone());
     b.tools.insert("target".into(), tools.target.clone());
+    b.tools.insert("processor".into(), processor());
     eprintln!("building");
-    let mut c = cargo();
-    c.args(["build", "--quiet", "--profile", "count", "--package", "yin", "--target", &tools.target]);
-    quietly(c, "the build")?;
+    build(&tools)?;
     if wanted("parts") {
         eprintln!("counting parts");
-        b.figures.extend(harness(&tools, "parts", "icount")?);
+        b.figures.extend(harness(&tools, "parts", "parts", "icount")?);
     }
     if wanted("programs") {
         eprintln!("counting programs");
-        b.figures.extend(harness(&tools, "programs", "icount")?);
+        b.figures.extend(harness(&tools, "programs", "programs", "icount")?);
     }
     if wanted("sizes") {
         eprintln!("measuring sizes");
@@ -129,27 +128,69 @@ pub fn everything(only: Option<&str>) -> Result<Baseline, Failure> {
     Ok(b)
 }
 
+/// Builds what is counted: the command and both harnesses.
+pub fn build(tools: &Tools) -> Done {
+    let mut c = cargo();
+    c.args(["build", "--quiet", "--profile", "count", "--package", "yin", "--target", &tools.target]);
+    quietly(c, "the build")?;
+    let mut c = bench(tools, "icount");
+    c.args(["--bench", "parts", "--bench", "programs", "--no-run"]);
+    quietly(c, "the build of what counts")
+}
+
+/// `cargo bench` as both harnesses are built and run.
+fn bench(tools: &Tools, features: &str) -> Command {
+    let mut c = cargo();
+    c.args(["bench", "--quiet", "--profile", "count", "--package", "yin-benches", "--features", features]);
+    c.args(["--target", &tools.target]);
+    c
+}
+
+/// What libraries and compiled code choose by: the extensions that valgrind lets a program see.
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = text.lines().find_map(|l| l.strip_prefix("flags")).unwrap_or("");
+    let has = |f: &&&str| flags.split_whitespace().any(|w| w == **f);
+    let of = ["sse4_2", "avx", "avx2", "bmi1", "bmi2", "abm", "fma", "rdrand"];
+    of.iter().filter(has).copied().collect::<Vec<_>>().join(" ")
+}
+
 /// The part the gate is tested with, as it is or slowed down.
 pub fn probe(slowed: bool) -> Result<Baseline, Failure> {
     let tools = tools(false)?;
-    let features = if slowed { "icount,slowed" } else { "icount" };
-    // The runner's filter knows functions, not the parts that one of them counts.
-    let figures = harness(&tools, "parts", features)?;
+    // The runner's filter knows functions, not the parts that one of them counts: the harness is built with this part alone.
+    let features = if slowed { "icount,probe,slowed" } else { "icount,probe" };
+    let figures = harness(&tools, "parts", "probe", features)?;
     Ok(Baseline { figures, ..Baseline::default() })
 }
 
-/// Runs a harness of `benches` and reads what it counted.
-fn harness(tools: &Tools, name: &str, features: &str) -> Result<BTreeMap<String, u64>, Failure> {
-    let home = root().join("target/icount").join(name);
+/// Runs a harness of `benches` and reads what it counted; `place`: where its summaries go.
+fn harness(tools: &Tools, name: &str, place: &str, features: &str) -> Result<BTreeMap<String, u64>, Failure> {
+    let home = root().join("target/icount").join(place);
     // Summaries of benchmarks that are no more would be read again.
     let _ = std::fs::remove_dir_all(&home);
-    let mut c = cargo();
-    c.args(["bench", "--quiet", "--profile", "count", "--package", "yin-benches", "--features", features]);
-    c.args(["--target", &tools.target, "--bench", name]);
-    c.env("IAI_CALLGRIND_HOME", &home)
-        .env("IAI_CALLGRIND_SAVE_SUMMARY", "json")
-        .env("IAI_CALLGRIND_RUNNER", &tools.runner);
-    quietly(c, &format!("counting {name}"))?;
+    // Counts do not depend on what else runs, so that programs are shared among processes.
+    let n = if name == "programs" { std::thread::available_parallelism().map_or(1, |n| n.get().min(4)) } else { 1 };
+    let share = |i: usize| {
+        let mut c = bench(tools, features);
+        c.args(["--bench", name]);
+        c.env("IAI_CALLGRIND_HOME", home.join(i.to_string()))
+            .env("IAI_CALLGRIND_SAVE_SUMMARY", "json")
+            .env("IAI_CALLGRIND_RUNNER", &tools.runner)
+            .env("YIN_COUNT_SHARE", format!("{i}/{n}"));
+        quietly(c, &format!("counting {name}"))
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..n)
+            .map(|i| {
+                scope.spawn({
+                    let share = &share;
+                    move || share(i)
+                })
+            })
+            .collect();
+        running.into_iter().try_for_each(|r| r.join().expect("it does not panic"))
+    })?;
     let mut figures = BTreeMap::new();
     summaries(&home, &mut figures).map_err(failed)?;
     if figures.is_empty() { Err(failed(format!("{name}: nothing was counted"))) } else { Ok(figures) }
@@ -202,7 +243,8 @@ fn sizes(tools: &Tools, figures: &mut BTreeMap<String, u64>) -> Done {
         let name = format!("{}.clj", p.name);
         std::fs::write(dir.join(&name), text).map_err(failed)?;
         let mut c = Command::new(&yin);
-        c.args(["run", "--jit", "off", "--stats=json", &name]).current_dir(&dir).stdin(Stdio::null()).env_clear();
+        c.args(["run", "--clock", "steps", "--jit", "off", "--stats=json", &name]);
+        c.current_dir(&dir).stdin(Stdio::null()).env_clear();
         let out = c.output().map_err(failed)?;
         let said = String::from_utf8_lossy(&out.stderr);
         let line = said.lines().find_map(|l| l.strip_prefix("yin_stats "));

@@ -13,6 +13,7 @@ usage: cargo xtask bench [compare]            count, compare with benches/baseli
        cargo xtask bench exact [N]            count N times (5): are all equal?
        cargo xtask bench selftest             is a function that was slowed down caught?
        cargo xtask bench tools                install what counting needs, or say what is missing
+       cargo xtask bench build                build what is counted, and count nothing
        cargo xtask bench wall [FILTER]        time of the parts (criterion)
 
 options: --only parts|programs|sizes   some of it (compare and exact)
@@ -69,6 +70,7 @@ pub fn run(args: &[String]) -> i32 {
         "exact" => exact(&r),
         "selftest" => selftest(),
         "tools" => count::tools(true).map(|t| println!("{}", t.describe())),
+        "build" => count::tools(false).and_then(|t| count::build(&t)),
         "wall" => count::wall(&r.rest),
         "help" => {
             print!("{HELP}");
