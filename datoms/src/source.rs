@@ -6,7 +6,7 @@
 //! organised by attribute also hands out its [`Column`]s, and then joins run over its arrays without a copy.
 
 use crate::edn::Edn;
-use crate::query::QueryError;
+use crate::query::{QueryError, Registry};
 use crate::value::{SharedDict, Word};
 
 /// How many places a row can have in a scan: enough for `e a v t op`, and wider for collections.
@@ -133,8 +133,8 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
-    /// Pulls an entity; only databases can.
-    fn pull(&self, _pattern: &Edn, _entity: &Edn) -> Result<Edn, QueryError> {
+    /// Pulls an entity; only databases can. `functions` are those of the host that the pattern may name.
+    fn pull(&self, _pattern: &Edn, _entity: &Edn, _functions: Option<&Registry>) -> Result<Edn, QueryError> {
         Err(QueryError::new(crate::query::ErrorKind::ParserPull, "Only a database can be pulled from"))
     }
 

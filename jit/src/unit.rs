@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use yin_vm::Vm;
 use yin_vm::frame::Code;
-use yin_vm::tier::{ExitPoint, Frame, Tier, code_of};
+use yin_vm::tier::{ExitPoint, ExitReport, Frame, Tier, UnitReport, code_of};
 
 /// Times a code is compiled again because its guards failed; the last time without guesses.
 const VERSIONS: u32 = 5;
@@ -34,6 +34,15 @@ struct Unit {
     loops: BTreeSet<usize>,
     vars: BTreeSet<u64>,
     bytes: usize,
+    pieces: usize,
+    guards: usize,
+    inlined: usize,
+}
+
+impl Unit {
+    fn new(version: u32) -> Unit {
+        Unit { version, loops: BTreeSet::new(), vars: BTreeSet::new(), bytes: 0, pieces: 0, guards: 0, inlined: 0 }
+    }
 }
 
 /// Counts for `--stats`.
@@ -54,7 +63,10 @@ pub struct Jit {
     config: Config,
     backend: Option<Backend>,
     units: BTreeMap<usize, Unit>,
-    refused: BTreeSet<usize>,
+    /// Codes that stay interpreted, and why.
+    refused: BTreeMap<usize, String>,
+    /// How often units of a code were dropped.
+    dropped: BTreeMap<usize, u32>,
     /// Exit points of all units: pieces that were dropped may still be named by them.
     #[expect(clippy::vec_box, reason = "machine code holds the addresses")]
     exits: Vec<Box<ExitPoint>>,
@@ -98,7 +110,8 @@ impl Jit {
             config,
             backend: None,
             units: BTreeMap::new(),
-            refused: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             exits: Vec::new(),
             on_var: BTreeMap::new(),
             shapes: HashMap::default(),
@@ -147,7 +160,7 @@ impl Jit {
             n_inlined: 0,
         };
         let mut made: Vec<(Start, cranelift_module::FuncId)> = Vec::new();
-        let (mut bytes, mut elided) = (0, 0);
+        let (mut bytes, mut elided, mut guards, mut inlined) = (0, 0, 0, 0);
         let mut error = None;
         for &start in starts {
             let mut memo = Memo::default();
@@ -200,8 +213,8 @@ impl Jit {
                 elided += 1;
             }
             bytes += text.len();
-            self.counts.guards += m.guards;
-            self.counts.inlined += env.n_inlined;
+            guards += m.guards;
+            inlined += env.n_inlined;
             debug_assert!(compiled.buffer.relocs().is_empty());
             let id = match backend.module.declare_anonymous_function(&piece::tail_signature(2)) {
                 Ok(id) => backend.module.define_function_bytes(id, 16, &text, &[]).map(|()| id),
@@ -227,14 +240,14 @@ impl Jit {
             vm.watch_var(*v);
             self.on_var.entry(*v).or_default().insert(code as usize);
         }
-        let unit = self.units.entry(code as usize).or_insert_with(|| Unit {
-            version,
-            loops: BTreeSet::new(),
-            vars: BTreeSet::new(),
-            bytes: 0,
-        });
+        let unit = self.units.entry(code as usize).or_insert_with(|| Unit::new(version));
         unit.vars.extend(vars);
         unit.bytes += bytes;
+        unit.pieces += made.len();
+        unit.guards += guards;
+        unit.inlined += inlined;
+        self.counts.guards += guards;
+        self.counts.inlined += inlined;
         self.counts.pieces += made.len();
         self.counts.bytes += bytes;
         self.counts.elided += elided;
@@ -251,7 +264,7 @@ impl Jit {
             }
         }
         for w in wanted {
-            if !self.units.contains_key(&w) && !self.refused.contains(&w) {
+            if !self.units.contains_key(&w) && !self.refused.contains_key(&w) {
                 self.unit(vm, w as *const Code, None);
             }
         }
@@ -278,7 +291,7 @@ impl Jit {
         }
         // Known before its pieces are made: functions that inline each other must not ask in a circle.
         let version = self.versions.get(&(code as usize)).copied().unwrap_or(0);
-        self.units.insert(code as usize, Unit { version, loops: BTreeSet::new(), vars: BTreeSet::new(), bytes: 0 });
+        self.units.insert(code as usize, Unit::new(version));
         match self.compile(vm, code, &starts, frame) {
             Ok(()) => self.counts.units += 1,
             Err(e) => {
@@ -289,7 +302,7 @@ impl Jit {
     }
 
     fn refuse(&mut self, code: *const Code, why: &str) {
-        self.refused.insert(code as usize);
+        self.refused.insert(code as usize, why.to_string());
         self.counts.refused += 1;
         if self.config.dump.asm || self.config.dump.clif {
             eprintln!(";; not compiled: {why}");
@@ -305,6 +318,7 @@ impl Jit {
             }
         }
         self.counts.dropped += 1;
+        *self.dropped.entry(code as usize).or_default() += 1;
         Some(unit)
     }
 }
@@ -319,7 +333,7 @@ impl Drop for Jit {
 
 impl Tier for Jit {
     fn request(&mut self, vm: &mut Vm, code: *const Code, at: usize, frame: Frame) {
-        if self.refused.contains(&(code as usize)) {
+        if self.refused.contains_key(&(code as usize)) {
             return;
         }
         match self.units.get(&(code as usize)) {
@@ -353,6 +367,36 @@ impl Tier for Jit {
         for code in self.on_var.remove(&var).unwrap_or_default() {
             self.drop_unit(vm, code as *const Code);
         }
+    }
+    fn units(&self) -> Vec<UnitReport> {
+        let mut all: BTreeMap<usize, UnitReport> = BTreeMap::new();
+        let mut of = |code: usize, f: &mut dyn FnMut(&mut UnitReport)| {
+            let version = self.versions.get(&code).copied().unwrap_or(0);
+            f(all.entry(code).or_insert_with(|| UnitReport { code, version, ..Default::default() }));
+        };
+        for (&code, u) in &self.units {
+            of(code, &mut |r| {
+                (r.compiled, r.bytes, r.pieces) = (true, u.bytes, u.pieces);
+                (r.guards, r.inlined) = (u.guards, u.inlined);
+                r.vars = u.vars.iter().copied().collect();
+                r.loops = u.loops.iter().copied().collect();
+            });
+        }
+        self.refused.iter().for_each(|(code, why)| of(*code, &mut |r| r.refused = Some(why.clone())));
+        self.dropped.iter().for_each(|(code, n)| of(*code, &mut |r| r.dropped = *n));
+        all.into_values().collect()
+    }
+    fn exits(&self) -> Vec<ExitReport> {
+        let count = |e: &ExitPoint| e.count.load(std::sync::atomic::Ordering::Relaxed);
+        let left = self.exits.iter().filter(|e| count(e) > 0);
+        left.map(|e| ExitReport {
+            why: e.why,
+            owner: e.owner as usize,
+            code: e.code as usize,
+            pc: e.pc,
+            count: count(e),
+        })
+        .collect()
     }
     fn stats(&self) -> Vec<(&'static str, String)> {
         let c = &self.counts;

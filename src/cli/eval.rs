@@ -46,6 +46,12 @@ pub fn run(o: &Options, print: bool) -> i32 {
     if !print && let Some(dir) = std::path::Path::new(&name).parent() {
         vm.source_paths.insert(0, dir.to_string_lossy().into_owned());
     }
+    if !vm.args.is_empty() {
+        let args: Vec<_> = vm.args.clone().iter().map(|a| vm.str(a)).collect();
+        let args = yin_vm::prim::coll::seq_of_items(&mut vm, &args);
+        let var = vm.var("clojure.core/*command-line-args*");
+        vm.set_root(var, args);
+    }
     if let Some(file) = &o.passes {
         match super::passes::passes(file) {
             Ok(p) => vm.passes = Some(Box::new(p)),

@@ -195,6 +195,16 @@ impl Vm {
         }
         c.drain();
 
+        // Old copies are still there: what was not moved, and should have been, is dead.
+        self.held.sweep(|o| {
+            let h = o.header();
+            match (h as u8 as u64 == FORWARDED, h >> gc::SHIFT & gc::SPACE) {
+                (true, _) => Some(Obj((h >> 8) as *mut u64)),
+                (false, gc::NURSERY | gc::SURVIVOR) => None,
+                (false, gc::OLD) if major => None,
+                _ => Some(o),
+            }
+        });
         let (new_survivors, mut new_old, copied) = (c.new_survivors, c.new_old, c.copied_words);
         self.codes = all_codes;
         self.young_codes = still_young;

@@ -120,12 +120,12 @@ impl Vm {
                 if coll::is_map(readers) {
                     let f = coll::get(self, readers, t, Value::NIL)?;
                     if !f.is_nil() {
-                        return self.call_now(f, &[x]);
+                        return self.without_gc(|vm| vm.call_now(f, &[x]));
                     }
                 }
                 let default = self.var("clojure.core/*default-data-reader-fn*").get(slot::VAR_ROOT);
                 if default.truthy() && default != Value::UNBOUND {
-                    return self.call_now(default, &[t, x]);
+                    return self.without_gc(|vm| vm.call_now(default, &[t, x]));
                 }
                 Err(self.err(ErrKind::Read, Diag::NoTagReader.message(&[tag])))
             }

@@ -127,7 +127,8 @@ impl Heap {
         self.want_collection();
     }
 
-    fn want_collection(&mut self) {
+    /// A collection at the next poll.
+    pub(crate) fn want_collection(&mut self) {
         self.wanted = true;
         self.want_poll();
     }

@@ -168,7 +168,7 @@ kinds! {
     // ---- the rest
     /// tag symbol, form
     TaggedLiteral Scan::All, Frozen;
-    /// Handle to something of the host: index into `Vm::natives` (fixnum), type name, extra. Cannot be frozen.
+    /// Handle to something of the host: number in `Vm::held` (fixnum), type name, extra.
     Native Scan::All, Mutable;
     /// StringBuilder and other text sinks: aux = which; index into `Vm::buffers`
     Buffer Scan::All, Mutable;

@@ -26,6 +26,7 @@ pub mod op;
 pub mod phases;
 pub mod prim;
 mod region;
+pub mod store;
 pub mod tier;
 pub mod value;
 

@@ -241,6 +241,8 @@ pub struct Vm {
     /// Type objects of host classes by name id: index into `roots.extra`.
     pub(crate) classes: HashMap<u32, usize>,
     pub(crate) regex_ids: HashMap<String, usize>,
+    /// Databases and stores that objects stand for.
+    pub(crate) held: crate::store::Held,
     /// Text sinks in memory.
     pub buffers: Vec<String>,
     /// Standard output not yet written.
@@ -339,6 +341,7 @@ impl Vm {
             prim_ids: HashMap::default(),
             classes: HashMap::default(),
             regex_ids: HashMap::default(),
+            held: Default::default(),
             buffers: Vec::new(),
             out: String::new(),
             broken_pipe: false,

@@ -30,6 +30,45 @@ pub trait Tier {
     fn var_changed(&mut self, vm: &mut Vm, var: u64);
     /// Lines for `--stats`.
     fn stats(&self) -> Vec<(&'static str, String)>;
+    /// What was decided about each code so far, for queries.
+    fn units(&self) -> Vec<UnitReport>;
+    /// The places where machine code left at least once.
+    fn exits(&self) -> Vec<ExitReport>;
+}
+
+/// What a tier decided about a code.
+#[derive(Clone, Debug, Default)]
+pub struct UnitReport {
+    /// Address of the code.
+    pub code: usize,
+    /// Machine code exists now.
+    pub compiled: bool,
+    /// Why it stays interpreted, if it does.
+    pub refused: Option<String>,
+    /// How often it was compiled anew because guards failed.
+    pub version: u32,
+    /// How often its machine code was dropped.
+    pub dropped: u32,
+    pub bytes: usize,
+    pub pieces: usize,
+    pub guards: usize,
+    /// Calls that were inlined.
+    pub inlined: usize,
+    /// Addresses of the vars whose roots it relies on.
+    pub vars: Vec<u64>,
+    /// Loop headers, in words from the start, that can be entered from the interpreter.
+    pub loops: Vec<usize>,
+}
+
+/// A place where machine code may leave, for queries.
+#[derive(Clone, Copy, Debug)]
+pub struct ExitReport {
+    pub why: Why,
+    /// The code that owns the place, the code that goes on, and where in it.
+    pub owner: usize,
+    pub code: usize,
+    pub pc: u32,
+    pub count: u64,
 }
 
 /// Registers of an activation, to be looked at while compiling.

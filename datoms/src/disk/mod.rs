@@ -11,6 +11,7 @@
 //! columns that changed into a new segment, replaces the manifest, and only then removes what nothing refers to any more.
 //! Opening reads the manifest and the log; columns are read when they are first asked for.
 
+mod bytes;
 mod codec;
 mod crc;
 mod io;

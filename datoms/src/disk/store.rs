@@ -169,12 +169,17 @@ impl Store {
 
     /// As [`create`](Self::create), on any disk.
     pub fn create_on(disk: Arc<dyn Disk>, schema: &Edn, limits: Limits) -> Result<Self> {
+        Self::create_as(disk, schema, limits, new_id(schema))
+    }
+
+    /// The same under an identity that is given.
+    pub(super) fn create_as(disk: Arc<dyn Disk>, schema: &Edn, limits: Limits, id: u64) -> Result<Self> {
         if open::manifest(&*disk)?.is_some() {
             return Err(QueryError::new(ErrorKind::Other("store/exists"), "there is a store already"));
         }
         let db = Database::empty(schema)?;
         let m = Manifest {
-            store: new_id(schema),
+            store: id,
             schema: db.schema().form().clone(),
             max_eid: db.max_eid(),
             max_tx: db.max_tx(),

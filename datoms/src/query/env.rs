@@ -68,7 +68,7 @@ pub struct Env<'s> {
     /// Its budget.
     pub budget: Budget,
     sources: Vec<Entry<'s>>,
-    registry: Option<&'s Registry>,
+    pub(super) registry: Option<&'s Registry>,
 }
 
 impl<'s> Env<'s> {
@@ -253,6 +253,26 @@ impl<'s> Env<'s> {
                 func.call(&sources, &values)
             }
         }
+    }
+
+    /// Shows a function that looks ahead its calls for `n` rows; `value` gives the variables of a row.
+    pub fn foresee(&self, func: &Func, args: &[Arg], n: usize, value: &dyn Fn(usize, usize) -> Word) -> Result<()> {
+        let Func::Host(f) = func else { return Ok(()) };
+        if !f.looks_ahead() {
+            return Ok(());
+        }
+        let sources: Vec<&dyn Source> =
+            args.iter().filter_map(|a| if let Arg::Source(i) = a { Some(self.source(*i)) } else { None }).collect();
+        let row = |i: usize| {
+            args.iter()
+                .filter_map(|a| match a {
+                    Arg::Var(v) => Some(self.space.decode(value(i, *v))),
+                    Arg::Const(k, _) => Some(k.clone()),
+                    Arg::Source(_) => None,
+                })
+                .collect()
+        };
+        f.foresee(&sources, &mut (0..n).map(row))
     }
 
     fn ask(&self, ask: Ask, sources: &[usize], args: &[Edn]) -> Result<Edn> {

@@ -842,6 +842,7 @@ impl<'e, 's> Exec<'e, 's> {
         if let (Func::Cmp(cmp), [a, b]) = (func, args) {
             return Ok(self.compare(*cmp, a, b, batch));
         }
+        self.env.foresee(func, args, batch.n, &|i, v| column_of(&batch, v).get(i))?;
         let mut rows = Vec::with_capacity(batch.n);
         for i in 0..batch.n {
             if self.env.call(func, args, &mut |v| column_of(&batch, v).get(i))?.is_truthy() {
@@ -910,6 +911,8 @@ impl<'e, 's> Exec<'e, 's> {
         let (mut rows, mut out): (Vec<u32>, Vec<Vec<Word>>) = (Vec::new(), vec![Vec::new(); free.len()]);
         let mut memo: Option<(Vec<Word>, Edn)> = None;
         let constant = args.iter().all(|a| !matches!(a, Arg::Var(v) if !matches!(batch.cols[*v], Some(Col::Const(_)))));
+        let ahead = if constant { batch.n.min(1) } else { batch.n };
+        self.env.foresee(func, args, ahead, &|i, v| column_of(&batch, v).get(i))?;
         for i in 0..batch.n {
             let value = match &memo {
                 Some((_, v)) if constant => v.clone(),

@@ -18,6 +18,18 @@ pub trait Function: Send + Sync {
     /// holds unless it gives `nil` or `false`; a function that gives `nil` drops the row; an aggregate gets its
     /// constants first and then a vector of the values of the group.
     fn call(&self, sources: &[&dyn Source], args: &[Edn]) -> Result<Edn>;
+
+    /// True if the function wants to see the arguments of many calls before the first of them: the engine then calls
+    /// [`foresee`](Self::foresee).
+    fn looks_ahead(&self) -> bool {
+        false
+    }
+
+    /// The arguments of calls that follow if this gives no error. A function whose answers come from elsewhere gathers
+    /// here what it has to ask, and stops the query with an error until it has the answers.
+    fn foresee(&self, _sources: &[&dyn Source], _calls: &mut dyn Iterator<Item = Vec<Edn>>) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl<F: Fn(&[Edn]) -> Result<Edn> + Send + Sync> Function for F {

@@ -609,7 +609,7 @@ fn result_columns(
                 let mut values = Vec::with_capacity(n);
                 for i in 0..n {
                     let row = groups.as_ref().map_or(i, |g| g.firsts[i] as usize);
-                    values.push(env.source(src).pull(&pattern, &env.space.decode(c.get(row)))?);
+                    values.push(env.source(src).pull(&pattern, &env.space.decode(c.get(row)), env.registry)?);
                 }
                 (n, Column::Values(values))
             }
@@ -724,8 +724,7 @@ fn aggregate(
     for (i, id) in g.of.iter().enumerate() {
         values[*id as usize].push(env.space.decode(col.get(i)));
     }
-    let mut out = Vec::with_capacity(values.len());
-    for (id, values) in values.into_iter().enumerate() {
+    let before = |id: usize| {
         let mut before: Vec<Edn> = Vec::new();
         for a in constants {
             match a {
@@ -737,14 +736,35 @@ fn aggregate(
                 Arg::Source(_) => {}
             }
         }
-        out.push(match (&host, builtin) {
-            (Some(f), _) => {
-                before.push(Edn::vector(values));
-                f.call(&[], &before)?
+        before
+    };
+    let mut out = Vec::with_capacity(values.len());
+    match (&host, builtin) {
+        (Some(f), _) => {
+            let calls: Vec<Vec<Edn>> = values
+                .into_iter()
+                .enumerate()
+                .map(|(id, values)| {
+                    let mut args = before(id);
+                    args.push(Edn::vector(values));
+                    args
+                })
+                .collect();
+            if let Func::Host(h) = f
+                && h.looks_ahead()
+            {
+                h.foresee(&[], &mut calls.iter().cloned())?;
             }
-            (None, Some(f)) => f(&before, &values)?,
-            (None, None) => Edn::Nil,
-        });
+            for args in calls {
+                out.push(f.call(&[], &args)?);
+            }
+        }
+        (None, Some(f)) => {
+            for (id, values) in values.into_iter().enumerate() {
+                out.push(f(&before(id), &values)?);
+            }
+        }
+        (None, None) => out.resize(values.len(), Edn::Nil),
     }
     Ok(Column::Values(out))
 }

@@ -4,7 +4,7 @@ use super::db::{Database, Result};
 use super::pool::AttrId;
 use super::tx::reversed;
 use crate::edn::{Edn, MAX_DEPTH, Symbol};
-use crate::query::{ErrorKind, Func, QueryError};
+use crate::query::{ErrorKind, Func, QueryError, Registry};
 use crate::value::Word;
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -80,11 +80,12 @@ fn word_of(form: &Edn) -> Option<&str> {
 }
 
 impl Pattern {
-    /// Parses a pattern under the schema of a database.
+    /// Parses a pattern under the schema of a database. `functions` are what `:xform` may name besides the functions
+    /// that are always there.
     ///
     /// # Errors
     /// `:parser/pull`.
-    pub fn parse(db: &Database, form: &Edn) -> Result<Self> {
+    pub fn parse(db: &Database, form: &Edn, functions: Option<&Registry>) -> Result<Self> {
         let Some(items) = form.as_seq() else {
             return Err(bad(format!("Expected a sequential pull pattern, got: {form}"), form));
         };
@@ -98,12 +99,12 @@ impl Pattern {
                 Edn::Map(pairs) => {
                     for (k, v) in pairs.iter() {
                         let whole = Edn::map([(k.clone(), v.clone())]);
-                        let spec = Spec::parse(db, k, Some(v), &whole)?;
+                        let spec = Spec::parse(db, k, Some(v), &whole, functions)?;
                         out.add(spec);
                     }
                 }
                 _ => {
-                    let spec = Spec::parse(db, item, None, item)?;
+                    let spec = Spec::parse(db, item, None, item, functions)?;
                     out.add(spec);
                 }
             }
@@ -127,7 +128,13 @@ impl Spec {
         Self { name: id.clone(), key: id, a: None, kind: Kind::Id, limit: None, default: Edn::Nil, xform: None }
     }
 
-    fn parse(db: &Database, form: &Edn, inner: Option<&Edn>, whole: &Edn) -> Result<Self> {
+    fn parse(
+        db: &Database,
+        form: &Edn,
+        inner: Option<&Edn>,
+        whole: &Edn,
+        functions: Option<&Registry>,
+    ) -> Result<Self> {
         let expected = || bad(format!("Expected attr-name | attr-expr | map-spec | *, got: {form}"), whole);
         // `(limit :attr 5)` and `(default :attr x)` are the older way to write options.
         let (name, options): (&Edn, Vec<(String, Edn)>) = match form {
@@ -186,7 +193,7 @@ impl Spec {
                 let inner = match inner {
                     None if p.component && !reverse => Inner::All,
                     None => Inner::Id,
-                    Some(v) => Self::inner(db, v, whole)?,
+                    Some(v) => Self::inner(db, v, whole, functions)?,
                 };
                 let guarded = p.component && !reverse || matches!(inner, Inner::Again(_));
                 Kind::Ref { many, reverse, guarded, inner }
@@ -216,7 +223,9 @@ impl Spec {
                         _ => Symbol::new(value.to_string()),
                     };
                     let short = name.as_str().strip_prefix("clojure.core/").unwrap_or(name.as_str());
-                    let function = crate::query::builtin(short)
+                    let host = functions.and_then(|f| f.get(name.as_str())).map(|f| Func::Host(f.clone()));
+                    let function = host
+                        .or_else(|| crate::query::builtin(short))
                         .ok_or_else(|| bad(format!("Can't resolve symbol {value}"), whole))?;
                     out.xform = Some(function);
                 }
@@ -225,9 +234,9 @@ impl Spec {
         Ok(out)
     }
 
-    fn inner(db: &Database, form: &Edn, whole: &Edn) -> Result<Inner> {
+    fn inner(db: &Database, form: &Edn, whole: &Edn, functions: Option<&Registry>) -> Result<Inner> {
         match form {
-            Edn::Vector(_) | Edn::List(_) => Ok(Inner::Pattern(Box::new(Pattern::parse(db, form)?))),
+            Edn::Vector(_) | Edn::List(_) => Ok(Inner::Pattern(Box::new(Pattern::parse(db, form, functions)?))),
             Edn::Int(n) if *n > 0 => Ok(Inner::Again(Some(usize::try_from(*n).unwrap_or(usize::MAX)))),
             _ if word_of(form) == Some("...") => Ok(Inner::Again(None)),
             _ => Err(bad(format!("Expected (positive-num | ...), got: {whole}"), whole)),
@@ -259,6 +268,14 @@ impl Database {
     /// # Errors
     /// `:parser/pull`.
     pub fn pull_pattern(&self, form: &Edn) -> Result<Arc<Pattern>> {
+        self.pull_pattern_with(form, None)
+    }
+
+    /// The same with functions that `:xform` may name. What uses one of them is not kept.
+    ///
+    /// # Errors
+    /// `:parser/pull`.
+    pub fn pull_pattern_with(&self, form: &Edn, functions: Option<&Registry>) -> Result<Arc<Pattern>> {
         static PATTERNS: Mutex<Option<Patterns>> = Mutex::new(None);
         crate::query::check_depth(form)?;
         // Numbers of schemas, not addresses: an address may come again.
@@ -268,7 +285,7 @@ impl Database {
             return Ok(p.clone());
         }
         let known = self.lineage().attr_count();
-        let parsed = Arc::new(Pattern::parse(self, form)?);
+        let parsed = Arc::new(Pattern::parse(self, form, functions)?);
         // A pattern that names an attribute which nobody knows yet is not kept.
         if known == self.lineage().attr_count() && parsed.is_complete() {
             let mut guard = lock();
@@ -331,7 +348,7 @@ impl Database {
                 let spec = match path.wild.get(a) {
                     Some(spec) => spec.clone(),
                     None => {
-                        let spec = Rc::new(Spec::parse(self, name, None, name)?);
+                        let spec = Rc::new(Spec::parse(self, name, None, name, None)?);
                         path.wild.insert(*a, spec.clone());
                         spec
                     }
@@ -443,10 +460,11 @@ impl Database {
 }
 
 impl Pattern {
-    /// True if all its attributes are known.
+    /// True if all its attributes are known, and it has no function of the host.
     fn is_complete(&self) -> bool {
         self.specs.iter().all(|s| {
-            (s.a.is_some() || matches!(s.kind, Kind::Id))
+            !matches!(s.xform, Some(Func::Host(_)))
+                && (s.a.is_some() || matches!(s.kind, Kind::Id))
                 && match &s.kind {
                     Kind::Ref { inner: Inner::Pattern(p), .. } => p.is_complete(),
                     _ => true,

@@ -4,7 +4,7 @@ use super::column::Col;
 use super::db::{Database, Datom, Result};
 use super::pool::AttrId;
 use crate::edn::Edn;
-use crate::query::QueryError;
+use crate::query::{QueryError, Registry};
 use crate::source::{AttrTraits, Bound, Column, Cursor, Source};
 use crate::value::{SharedDict, Word};
 
@@ -210,8 +210,8 @@ impl Source for Database {
         self.entid(id)
     }
 
-    fn pull(&self, pattern: &Edn, entity: &Edn) -> Result<Edn> {
-        Database::pull(self, pattern, entity)
+    fn pull(&self, pattern: &Edn, entity: &Edn, functions: Option<&Registry>) -> Result<Edn> {
+        self.pull_parsed(&*self.pull_pattern_with(pattern, functions)?, entity)
     }
 
     fn fault(&self) -> Option<QueryError> {

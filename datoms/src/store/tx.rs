@@ -60,10 +60,14 @@ impl<F: Fn(&Database, &[Edn]) -> Result<Edn> + Send + Sync> TxFunction for F {
     }
 }
 
+/// Finds a function by its name.
+type FindFunction = Arc<dyn Fn(&Edn) -> Option<Arc<dyn TxFunction>> + Send + Sync>;
+
 /// Transaction functions by name, a keyword or symbol.
 #[derive(Clone, Default)]
 pub struct TxFunctions {
     functions: FxHashMap<Edn, Arc<dyn TxFunction>>,
+    find: Option<FindFunction>,
 }
 
 impl TxFunctions {
@@ -71,6 +75,16 @@ impl TxFunctions {
     pub fn add(&mut self, name: Edn, function: impl TxFunction + 'static) -> &mut Self {
         self.functions.insert(name, Arc::new(function));
         self
+    }
+
+    /// Asks `find` for names that were not added.
+    pub fn or_find(&mut self, find: impl Fn(&Edn) -> Option<Arc<dyn TxFunction>> + Send + Sync + 'static) -> &mut Self {
+        self.find = Some(Arc::new(find));
+        self
+    }
+
+    fn get(&self, name: &Edn) -> Option<Arc<dyn TxFunction>> {
+        self.functions.get(name).cloned().or_else(|| self.find.as_ref()?(name))
     }
 }
 
@@ -724,7 +738,7 @@ impl<'a> Tx<'a> {
                 return self.add(Target::of(part(1)), a, Val::Form(part(3)), t, at);
             }
             Some("db.fn/call") => {
-                let function = self.options.functions.and_then(|f| f.functions.get(part(1))).cloned();
+                let function = self.options.functions.and_then(|f| f.get(part(1)));
                 let function = function
                     .ok_or_else(|| syntax(format!("Unknown transaction function {} at {item}", part(1)), item))?;
                 return self.call(&*function, parts.get(2..).unwrap_or(&[]));
@@ -792,7 +806,7 @@ impl<'a> Tx<'a> {
         };
         let held = self.lineage.attr(&Edn::keyword("db/fn")).and_then(|a| self.first_value(e, a));
         let held = held.map(|(f, _)| self.lineage.pool.value(f.v));
-        let function = held.as_ref().and_then(|h| self.options.functions.and_then(|f| f.functions.get(h))).cloned();
+        let function = held.as_ref().and_then(|h| self.options.functions.and_then(|f| f.get(h)));
         match function {
             Some(f) => self.call(&*f, &parts[1..]),
             None => {

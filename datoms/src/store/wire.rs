@@ -21,7 +21,7 @@ impl Database {
     }
 
     /// The same with other bounds of ids, which a text may carry along.
-    fn bounded(mut self, max_eid: Option<i64>, max_tx: Option<i64>) -> Self {
+    pub(crate) fn bounded(mut self, max_eid: Option<i64>, max_tx: Option<i64>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             let id = |x: Option<i64>| x.and_then(|x| u32::try_from(x).ok());
             inner.max_eid = id(max_eid).unwrap_or(inner.max_eid).max(inner.max_eid);

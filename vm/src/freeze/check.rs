@@ -66,7 +66,7 @@ impl Graph {
         let mut m = Measure::default();
         let ok = match kind {
             Kind::Float64 | Kind::Int64 | Kind::Inst | Kind::Uuid | Kind::BigInt | Kind::Str | Kind::SpanMeta => true,
-            Kind::PrimArray | Kind::Buffer => true,
+            Kind::PrimArray | Kind::Buffer | Kind::Native => true,
             Kind::Ratio => n == 2 && integer(w[0]) && integer(w[1]) && w[1] != Value::ZERO,
             Kind::Decimal => n == 2 && integer(w[0]) && w[1].as_fix().is_some_and(|s| i32::try_from(s).is_ok()),
             Kind::SmallBig => n == 1 && (w[0].is_fix() || w[0].is_kind(Kind::Int64)),
@@ -216,14 +216,9 @@ impl Graph {
                     && forms(w[loader::FORMS])
                     && w[loader::NS].as_plain_symbol().is_some()
             }
-            Kind::PrimFn
-            | Kind::Var
-            | Kind::Namespace
-            | Kind::Seg
-            | Kind::MapSeq
-            | Kind::GenSeq
-            | Kind::Generator
-            | Kind::Native => false,
+            Kind::PrimFn | Kind::Var | Kind::Namespace | Kind::Seg | Kind::MapSeq | Kind::GenSeq | Kind::Generator => {
+                false
+            }
         };
         if ok { Ok(m) } else { wrong() }
     }

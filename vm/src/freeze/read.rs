@@ -430,6 +430,11 @@ impl<'a> Reader<'a> {
                 }
                 made(o, Body::None)
             }
+            Kind::Native => {
+                let n = self.b.count(1)?;
+                let db = datoms::store::Database::from_bytes(self.b.take(n)?).map_err(|e| e.message)?;
+                made(self.vm.hold(crate::store::Thing::Db(db)).obj().expect("an object"), Body::None)
+            }
             Kind::Buffer => {
                 let aux = self.b.number()?;
                 let text = self.b.text()?.to_string();

@@ -281,7 +281,9 @@ impl<'a> Writer<'a> {
                 let mine = known == Some(o.into()) && (library || bare);
                 return Ok(How::Type { payload: if mine { payload } else { self.scope != Scope::Meaning } });
             }
-            Kind::Native => return Err("a handle of this process".into()),
+            Kind::Native if self.vm.database(Value::from(o)).is_none() => {
+                return Err("a store that is open for writing".into());
+            }
             Kind::Seg | Kind::MapSeq | Kind::GenSeq | Kind::Generator => {
                 return Err(format!("an object of the machine ({})", kind.name()));
             }
@@ -752,6 +754,13 @@ impl<'a> Writer<'a> {
                         heads.signed(o.raw(i) as i64);
                     }
                 }
+            }
+            Kind::Native => {
+                let db = self.vm.database(Value::from(o)).ok_or("a store that is open for writing")?;
+                // A history is no database, and a database of a damaged store has nothing to give.
+                let bytes = db.to_bytes().map_err(|e| e.message)?;
+                heads.number(bytes.len() as u64);
+                heads.0.extend(bytes);
             }
             Kind::Buffer => {
                 let text = self.vm.buffers.get(o.get(0).as_fix().unwrap_or(-1) as usize).cloned().unwrap_or_default();

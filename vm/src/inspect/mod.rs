@@ -7,6 +7,7 @@
 pub mod ask;
 pub mod exec;
 pub mod globals;
+pub mod jit;
 pub mod library;
 pub mod load;
 pub mod moment;
@@ -123,6 +124,8 @@ pub mod entity {
     pub const GLOBAL: u32 = 0x2000_0000;
     pub const APPLICATION: u32 = 0x2C00_0000;
     pub const CODE: u32 = 0x3000_0000;
+    pub const UNIT: u32 = 0x3800_0000;
+    pub const EXIT: u32 = 0x3A00_0000;
     pub const INSTRUCTION: u32 = 0x4000_0000;
     pub const FRAME: u32 = 0x8000_0000;
     pub const LOCAL: u32 = 0x9000_0000;
@@ -167,6 +170,11 @@ pub fn reference() -> String {
         "The packed stream, an entity an instruction.",
         exec::ATTRS,
     );
+    section(
+        "Machine code (`jit`)",
+        "An entity for each code that the compiler decided about, and one for each place where machine code left.",
+        jit::ATTRS,
+    );
     section("Recordings (`trace`)", "What `--trace calls` and `--trace steps` record; `t` is the step.", trace::ATTRS);
     section("Passes", "What `--passes` and `yin explain-pass` derived.", pass::ATTRS);
     section(
@@ -195,7 +203,7 @@ mod tests {
     #[test]
     fn no_attribute_is_in_two_tables() {
         let ast = yin_ast::source::attrs();
-        let all: Vec<&str> = [&ast[..], globals::ATTRS, exec::ATTRS, pass::ATTRS, run::ATTRS, trace::ATTRS]
+        let all: Vec<&str> = [&ast[..], globals::ATTRS, exec::ATTRS, jit::ATTRS, pass::ATTRS, run::ATTRS, trace::ATTRS]
             .concat()
             .iter()
             .map(|a| a.name)

@@ -3,16 +3,12 @@
 //! Whoever wants to ask installs an [`Asker`]. It is called at the poll after [`ask`], at `(yin.db/breakpoint)`, and
 //! when the fuel is used up. A program asks itself with `(yin.db/q query input…)`.
 
-use super::ask::Wanted;
-use super::library::Rules;
-use super::{Arrays, exec, globals, run, show};
+use super::{Arrays, run};
 use crate::frame::Regs;
 use crate::machine::{ErrKind, Exit, Stop, Vm};
 use crate::prim::{MANY, PrimDef, R, VMOP, prim};
 use crate::value::Value;
-use datoms::edn::Edn;
-use datoms::lazy::{Lazy, Lexicon, Part, Union};
-use datoms::query::{Input, Options, Prepared};
+use datoms::lazy::{Lazy, Lexicon};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -78,68 +74,6 @@ impl Vm {
         ASKED.store(false, Ordering::Relaxed);
         self.ask_at(Why::Asked, top) == Go::On
     }
-
-    /// `(yin.db/q query input…)`: as the activation at `fp`.
-    fn query_now(&self, fp: Regs, args: &[Value]) -> Result<Edn, (ErrKind, String)> {
-        let data =
-            |v: Value| show::data(self, v).map_err(|k| (ErrKind::Type, format!("a query takes data, not a {k}")));
-        let query = data(args[0])?;
-        let inputs: Vec<Edn> = args[1..].iter().map(|v| data(*v)).collect::<Result<_, _>>()?;
-        let rules = Rules::library();
-        let given: Vec<Edn> = inputs.iter().flat_map(|i| i.as_seq().map(<[Edn]>::to_vec).unwrap_or_default()).collect();
-        let all_rules: Vec<Edn> = rules.branches.iter().chain(&given).cloned().collect();
-        let wanted = Wanted::of(&query, &all_rules);
-        let wants = |a: &str| wanted.wants(a);
-        let lexicon = Lexicon::shared();
-        let program = yin_ast::source::program(&self.ast, &lexicon);
-        let globals = globals::source(self, &lexicon, &wants);
-        let exec = exec::source(self, 0, &lexicon, &wants);
-        let run = run::at(self, Some(fp.0), &lexicon, &wants);
-        fn union<'s>(parts: Vec<&'s dyn Part>) -> Result<Union<'s>, (ErrKind, String)> {
-            Union::new(parts).ok_or((ErrKind::State, "nothing to ask".to_string()))
-        }
-        let program = union(vec![&program, &globals])?;
-        let code = union(vec![&exec])?;
-        let runtime = union(vec![&run])?;
-        let names: Vec<String> = inputs_of(&query).iter().map(ToString::to_string).collect();
-        let mut values: Vec<Input> = Vec::new();
-        for (i, v) in inputs.into_iter().enumerate() {
-            let source = v.as_keyword().map(|k| k.as_str().to_string());
-            values.push(match source.as_deref() {
-                Some("yin.db/program") => Input::Source(&program),
-                Some("yin.db/instructions") => Input::Source(&code),
-                Some("yin.db/runtime") => Input::Source(&runtime),
-                // The library is there without being passed; what is passed comes on top.
-                _ if names.get(i).is_some_and(|n| n == "%") => {
-                    let mut r = rules.clone();
-                    r.add(&v.to_string()).map_err(|e| (ErrKind::Argument, e))?;
-                    Input::Value(r.value())
-                }
-                _ => Input::Value(v),
-            });
-        }
-        if names.len() == values.len() + 1 && names.last().is_some_and(|n| n == "%") {
-            values.push(Input::Value(rules.value()));
-        }
-        let fail = |e: datoms::query::QueryError| (ErrKind::Argument, e.to_string());
-        let prepared = Prepared::of(&query).map_err(fail)?;
-        Ok(prepared.run(&values, &Options::default()).map_err(fail)?.to_edn())
-    }
-}
-
-/// The inputs a query names.
-fn inputs_of(query: &Edn) -> Vec<Edn> {
-    let is_in = |x: &Edn| x.as_keyword().is_some_and(|k| k.as_str() == "in");
-    match query {
-        Edn::Map(m) => {
-            m.iter().find(|(k, _)| is_in(k)).and_then(|(_, v)| v.as_seq().map(<[Edn]>::to_vec)).unwrap_or_default()
-        }
-        other => {
-            let items = other.as_seq().unwrap_or_default();
-            let at = items.iter().position(is_in).map_or(items.len(), |i| i + 1);
-            items[at..].iter().take_while(|x| x.as_keyword().is_none()).cloned().collect()
-        }
-    }
 }
 
 /// Frame operations of this module.
@@ -153,13 +87,10 @@ pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs, args: &[Value]) -> Result<
             }
             vm.deliver(fp, Value::NIL);
         }
-        _ => match vm.query_now(fp, args) {
-            Ok(found) => {
-                let v = vm.value_of(&found);
-                vm.deliver(fp, v);
-            }
-            Err((kind, message)) => return Err(vm.err(kind, message)),
-        },
+        _ => {
+            let found = crate::store::query::vmop(vm, name, fp, args)?;
+            vm.deliver(fp, found);
+        }
     }
     Ok(None)
 }
@@ -173,6 +104,9 @@ fn program(vm: &mut Vm, _: &[Value]) -> R {
 fn runtime(vm: &mut Vm, _: &[Value]) -> R {
     source_name(vm, "yin.db/runtime")
 }
+fn jit(vm: &mut Vm, _: &[Value]) -> R {
+    source_name(vm, "yin.db/jit")
+}
 fn instructions(vm: &mut Vm, _: &[Value]) -> R {
     source_name(vm, "yin.db/instructions")
 }
@@ -181,9 +115,12 @@ fn unsupported(vm: &mut Vm, _: &[Value]) -> R {
 }
 
 pub const TABLE: &[PrimDef] = &[
-    prim("yin.db/program", 0, 0, 0, program, "The program as a database for yin.db/q: every node read so far."),
-    prim("yin.db/runtime", 0, 0, 0, runtime, "The running machine as a database for yin.db/q."),
-    prim("yin.db/instructions", 0, 0, 0, instructions, "The instructions as a database for yin.db/q."),
+    prim("yin.db/program", 0, 0, 0, program, "The program as a database for queries: every node read so far."),
+    prim("yin.db/runtime", 0, 0, 0, runtime, "The running machine as a database for queries."),
+    prim("yin.db/instructions", 0, 0, 0, instructions, "The instructions as a database for queries."),
+    prim("yin.db/jit", 0, 0, 0, jit, "What the compiler decided, as a database for queries."),
+    prim("yin.db/-q", 3, 3, VMOP, unsupported, "(query inputs answers) → [true answer] or [false calls to be made]."),
+    prim("yin.db/-explain", 3, 3, VMOP, unsupported, "As -q; the answer is the steps that were taken, as text."),
     prim(
         "yin.db/q",
         1,

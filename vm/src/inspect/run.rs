@@ -242,7 +242,12 @@ impl Snapshot<'_> {
         // The outermost run is the program; the stack below the first run holds nothing.
         let mut found: Vec<(Vec<FrameRef>, &str)> = Vec::new();
         for (frames, state) in stacks {
-            let frames: Vec<FrameRef> = frames.collect();
+            let mut frames: Vec<FrameRef> = frames.collect();
+            if state == "running" {
+                // Who asks is not what is asked about.
+                let asking = frames.iter().take_while(|f| self.is_asking(f)).count();
+                frames.drain(..asking);
+            }
             if !frames.is_empty() {
                 found.push((frames, state));
             }
@@ -252,6 +257,13 @@ impl Snapshot<'_> {
             let thread = self.thread(if i + 1 == n { "main" } else { "nested" }, state);
             self.chain(frames.into_iter(), Some(thread), THREAD_FRAME, THREAD_DEPTH, thread);
         }
+    }
+
+    /// Does the frame belong to the functions that programs ask with?
+    fn is_asking(&self, f: &FrameRef) -> bool {
+        let r = crate::frame::canonical(f.record()).unwrap_or(f.record());
+        let name = r.owner().and_then(|code| code.proto().name.as_plain_symbol());
+        name.is_some_and(|id| self.vm.names.text(id).starts_with("datascript.core/"))
     }
 
     fn thread(&mut self, kind: &str, state: &str) -> u32 {

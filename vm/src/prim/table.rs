@@ -14,6 +14,7 @@ pub const TABLES: &[&[PrimDef]] = &[
     crate::driver::TABLE,
     crate::freeze::prims::TABLE,
     crate::inspect::moment::TABLE,
+    crate::store::TABLE,
 ];
 
 const fn total() -> usize {

@@ -382,6 +382,7 @@
         bare (mapv (fn [f] (with-meta f nil)) fields)]
     `(do
        (def ~name (yin.rt/make-type '~(class-symbol name) '~bare 0 ~(interface-names groups)))
+       (declare ~(symbol (str "->" name)))
        (-implement ~name (list ~@(spec-code fields groups)))
        (defn ~(symbol (str "->" name)) ~(str "An instance of " name ".") ~bare
          (yin.rt/new-instance ~name ~@bare))
