@@ -114,7 +114,7 @@ fn at_depth(vm: &mut Vm, objects: &mut Objects, v: Value, depth: usize) -> R<Edn
             }
             Edn::map(pairs)
         }
-        Kind::HashSet | Kind::SortedSet => Edn::set(each(vm, objects, coll::set_items(v))?),
+        Kind::HashSet | Kind::SortedSet => Edn::set(each(vm, objects, coll::set_items(vm, v))?),
         Kind::Inst => Edn::Inst(o.raw(0) as i64),
         Kind::Uuid => Edn::Uuid(Uuid((u128::from(o.raw(0)) << 64 | u128::from(o.raw(1))).to_be_bytes())),
         Kind::Regex => Edn::Regex(o.get(0).as_str().unwrap_or("").into()),
