@@ -4,7 +4,8 @@
 //! process printed; the answer is text until the end of the stream. The machine answers at its next poll, on its own thread,
 //! so that the answer is of one moment, and goes on.
 
-use super::query::{Question, Shape, text};
+use super::query::{Question, text};
+use super::shape::Shape;
 use super::{Options, eval, report};
 use datoms::edn::{Edn, Symbol, read};
 use datoms::lazy::{Lexicon, Part};
@@ -236,7 +237,7 @@ fn request(line: &str, token: &str) -> Result<(Question, Shape), String> {
         .and_then(|m| m.as_map())
         .map_or(Vec::new(), |m| m.iter().filter_map(|(k, v)| Some((Symbol::new(k.as_str()?), v.clone()))).collect());
     let query = get(&form, "query").cloned().ok_or("the request has no query")?;
-    let shape = Shape::named(get(&form, "format").and_then(Edn::as_str)).map_err(|e| e.1)?;
+    let shape = Shape::named(get(&form, "format").and_then(Edn::as_str), Shape::Table).map_err(|e| e.1)?;
     Ok((Question { query, rules, inputs, sources: Vec::new() }, shape))
 }
 

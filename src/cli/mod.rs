@@ -4,6 +4,7 @@ mod ast;
 mod bench;
 mod check;
 mod conform;
+mod db;
 mod eval;
 mod inspect;
 mod park;
@@ -11,6 +12,7 @@ mod passes;
 mod query;
 mod repl;
 mod report;
+mod shape;
 
 use lexopt::prelude::*;
 use yin_ast::diag::{DIAGS, Diag};
@@ -33,6 +35,7 @@ usage: yin FILE [ARG…]            run a program
        yin conform --lang clj|datalog FILE   many cases in one process
        yin resume FILE [EDN]      goes on with a parked program; EDN is what park returns
        yin inspect FILE           what is in frozen bytes: frames, locals, sizes
+       yin db …                   databases in directories (yin db --help)
        yin bench [NAME…]          measures the benchmark corpus, or your programs (yin bench --help)
 
 options: --lang clj        language of standard input
@@ -134,6 +137,7 @@ const COMMANDS: &[&str] = &[
     "explain-pass",
     "conform",
     "bench",
+    "db",
     "explain",
     "help",
     "resume",
@@ -242,7 +246,7 @@ fn parse() -> Result<Options, String> {
                     // A file's name wins over a subcommand's.
                     if COMMANDS.contains(&v.as_str()) && !std::path::Path::new(&v).is_file() {
                         o.command = v;
-                        if o.command == "bench" {
+                        if o.command == "bench" || o.command == "db" {
                             // It has options of its own.
                             o.args = p.raw_args().map_err(|e| e.to_string())?.map(text).collect::<Result<_, _>>()?;
                         }
@@ -296,6 +300,7 @@ pub fn main() -> i32 {
         "explain-pass" => passes::run(&o),
         "conform" => conform::run(&o),
         "bench" => bench::run(&o),
+        "db" => db::run(&o),
         "explain" => explain(&o),
         c => {
             eprintln!("yin: no command {c}\ntry: yin --help");

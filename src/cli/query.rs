@@ -1,11 +1,12 @@
 //! `yin query`: Datalog over programs, their instructions and their machine.
 
+use super::shape::{self, Shape};
 use super::{Options, eval, machine};
 use datoms::edn::{Edn, Symbol, read};
 use datoms::lazy::{Lexicon, Part, Union};
 use datoms::query::{Input, Options as QueryOptions, Output, Prepared};
 use datoms::source::Source;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use yin_vm::Vm;
 use yin_vm::inspect::ask::Wanted;
@@ -132,6 +133,28 @@ fn written_inputs(query: &Edn) -> Option<Vec<Edn>> {
     }
 }
 
+/// A query with a section `:in`, and what it names: as written, or `$`, `%` if there are rules, and the names that have values.
+pub fn with_section_in<'n>(query: &Edn, named: impl Iterator<Item = &'n str>, rules: bool) -> (Edn, Vec<Edn>) {
+    match written_inputs(query) {
+        Some(names) => (query.clone(), names),
+        None => {
+            let names: Vec<Edn> =
+                std::iter::once("$").chain(rules.then_some("%")).chain(named).map(Edn::symbol).collect();
+            (with_inputs(query, names.clone()), names)
+        }
+    }
+}
+
+/// The name of an input: of a binding that of its first variable.
+pub fn input_name(binding: &Edn) -> String {
+    let mut vars = Vec::new();
+    match binding {
+        Edn::Symbol(s) => return s.as_str().to_string(),
+        _ => variables(binding, &mut vars),
+    }
+    vars.first().and_then(|v| v.as_symbol()).map_or(String::new(), |s| s.as_str().to_string())
+}
+
 fn with_inputs(query: &Edn, inputs: Vec<Edn>) -> Edn {
     match query {
         Edn::Map(m) => {
@@ -157,16 +180,7 @@ impl Question {
     /// Runs it on parts that together are `$`.
     pub fn run(&self, parts: &[(&str, &dyn Part)]) -> Result<Output, String> {
         let union = Union::new(parts.iter().map(|p| p.1).collect()).ok_or("there is nothing to ask")?;
-        let (query, names) = match written_inputs(&self.query) {
-            Some(names) => (self.query.clone(), names),
-            None => {
-                let names: Vec<Edn> = [Edn::symbol("$"), Edn::symbol("%")]
-                    .into_iter()
-                    .chain(self.inputs.iter().map(|(n, _)| Edn::Symbol(n.clone())))
-                    .collect();
-                (with_inputs(&self.query, names.clone()), names)
-            }
-        };
+        let (query, names) = with_section_in(&self.query, self.inputs.iter().map(|(n, _)| n.as_str()), true);
         let mut inputs: Vec<Input> = Vec::new();
         for name in &names {
             let text = name.as_symbol().map_or("", |s| s.as_str());
@@ -187,15 +201,8 @@ impl Question {
 
     /// The value of an input: by the name of its first variable.
     fn value_for(&self, binding: &Edn) -> Option<&Edn> {
-        let name = match binding {
-            Edn::Symbol(s) => s.clone(),
-            _ => {
-                let mut vars = Vec::new();
-                variables(binding, &mut vars);
-                vars.first()?.as_symbol()?.clone()
-            }
-        };
-        self.inputs.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+        let name = input_name(binding);
+        self.inputs.iter().find(|(n, _)| n.as_str() == name).map(|(_, v)| v)
     }
 }
 
@@ -204,7 +211,7 @@ fn ask(o: &Options) -> Result<i32, Failed> {
         return super::inspect::attach(o, address);
     }
     let question = question(o)?;
-    let format = Shape::named(o.format.as_deref())?;
+    let format = Shape::named(o.format.as_deref(), Shape::Table)?;
     if o.args.is_empty() {
         return Err(usage("query takes files or folders to ask about"));
     }
@@ -315,26 +322,6 @@ pub fn load_all(vm: &mut Vm, args: &[String]) -> Result<(), Failed> {
     Ok(())
 }
 
-/// How a result is written.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Shape {
-    Table,
-    Edn,
-    Json,
-}
-
-impl Shape {
-    /// By name; a table if none is given.
-    pub fn named(name: Option<&str>) -> Result<Shape, Failed> {
-        Ok(match name {
-            None | Some("table") => Shape::Table,
-            Some("edn") => Shape::Edn,
-            Some("json") => Shape::Json,
-            Some(n) => return Err(usage(format!("query has the formats table, edn and json, not {n}"))),
-        })
-    }
-}
-
 fn heading(query: &Edn, width: usize) -> Vec<String> {
     let items = match query {
         Edn::Map(m) => m
@@ -351,56 +338,23 @@ fn heading(query: &Edn, width: usize) -> Vec<String> {
     (0..width).map(|i| items.get(i).map_or(String::new(), ToString::to_string)).collect()
 }
 
-fn json(v: &Edn) -> serde_json::Value {
-    use serde_json::Value as J;
-    match v {
-        Edn::Nil => J::Null,
-        Edn::Bool(b) => J::Bool(*b),
-        Edn::Int(i) if i.unsigned_abs() < 1 << 53 => J::from(*i),
-        Edn::Float(f) if f.is_finite() => J::from(*f),
-        Edn::Str(s) => J::from(s.to_string()),
-        Edn::Vector(items) | Edn::List(items) => J::Array(items.iter().map(json).collect()),
-        Edn::Set(items) => J::Array(items.iter().map(json).collect()),
-        Edn::Map(m) => J::Object(
-            m.iter().map(|(k, v)| (k.as_str().map_or_else(|| k.to_string(), String::from), json(v))).collect(),
-        ),
-        other => J::from(other.to_string()),
-    }
-}
-
 /// Writes a result to standard output. Tables are sorted, so that the same answer is the same text.
 pub fn print(out: &Output, query: &Edn, shape: Shape) {
-    let text = text(out, query, shape);
-    // A reader that has seen enough is no error.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    shape::put(&text(out, query, shape));
 }
 
 /// A result as text, lines ended.
 pub fn text(out: &Output, query: &Edn, shape: Shape) -> String {
     match shape {
         Shape::Edn => format!("{}\n", out.to_edn()),
-        Shape::Json => format!("{}\n", json(&out.to_edn())),
+        Shape::Json => format!("{}\n", shape::json(&out.to_edn())),
         Shape::Table => {
             let mut rows: Vec<Vec<Edn>> = out.rows().collect();
             let ordered = query.to_string().contains(":order-by");
             if !ordered {
                 rows.sort();
             }
-            let head = heading(query, out.width());
-            let cell = |v: &Edn| v.as_str().map_or_else(|| v.to_string(), String::from).replace('\n', "⏎");
-            let cells: Vec<Vec<String>> = rows.iter().map(|r| r.iter().map(cell).collect()).collect();
-            let width = |i: usize| {
-                cells.iter().map(|r| r[i].chars().count()).chain([head[i].chars().count()]).max().unwrap_or(0).min(80)
-            };
-            let widths: Vec<usize> = (0..out.width()).map(width).collect();
-            let line = |row: &[String]| {
-                let parts: Vec<String> = row.iter().zip(&widths).map(|(c, w)| format!("{c:<w$}")).collect();
-                parts.join("  ").trim_end().to_string() + "\n"
-            };
-            let mut s = line(&head);
-            s += &line(&widths.iter().map(|w| "─".repeat(*w)).collect::<Vec<_>>());
-            cells.iter().for_each(|r| s += &line(r));
-            s
+            shape::table(&heading(query, out.width()), &rows)
         }
     }
 }

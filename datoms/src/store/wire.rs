@@ -263,6 +263,32 @@ impl Database {
         }
         Ok(())
     }
+
+    /// From lines that [`write_json_lines`](Self::write_json_lines) writes, under a schema, which they do not have.
+    ///
+    /// # Errors
+    /// `:import/syntax`, with the line, and `:schema/validation`.
+    pub fn read_json_lines(schema: &Edn, text: &str) -> Result<Self> {
+        let mut facts = Vec::new();
+        for (i, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+            let wrong = |why: &str| bad(format!("line {}: {why}", i + 1));
+            let row = Json::parse(line).map_err(|e| wrong(&e))?;
+            let id = |k: &str| row.get(k).and_then(Json::as_int).and_then(|x| u32::try_from(x).ok());
+            let e = id("e").ok_or_else(|| wrong("a datom needs an entity under \"e\""))?;
+            let a =
+                row.get("a").and_then(Json::as_str).ok_or_else(|| wrong("a datom needs an attribute under \"a\""))?;
+            let v = match (row.get("v"), row.get("edn").and_then(Json::as_str)) {
+                (Some(Json::Str(s)), _) => Edn::from(s.as_str()),
+                (Some(Json::Int(i)), _) => Edn::Int(*i),
+                (Some(Json::Number(f)), _) => Edn::Float(*f),
+                (Some(Json::Bool(b)), _) => Edn::Bool(*b),
+                (None, Some(s)) => read(s).map_err(|e| wrong(&e.to_string()))?,
+                _ => return Err(wrong("a datom needs a value under \"v\", or as EDN under \"edn\"")),
+            };
+            facts.push((e, Edn::keyword(a.trim_start_matches(':')), v, id("t").unwrap_or(TX0)));
+        }
+        Self::from_datoms(schema, facts)
+    }
 }
 
 /// A fact from `[e a v]` or `[e a v t …]`.

@@ -41,7 +41,7 @@ attr_table! {
     LOCAL_REGISTER value "yin.local/register" "the register that holds it";
     KONT_FRAME reference "yin.continuation/frame" "its innermost frame";
     KONT_DEPTH value "yin.continuation/depth" "number of its frames";
-    KONT_TAG value "yin.continuation/tag" "the prompt's tag it was taken at";
+    KONT_DELIMITED value "yin.continuation/delimited?" "true if it ends at a prompt; the others are the whole rest of the program";
     KONT_OBJECT reference "yin.continuation/object" "the continuation as an object";
     CHAN_OBJECT reference "yin.channel/object" "the channel as an object";
     CHAN_ITEMS value "yin.channel/items" "number of values in its buffer";
@@ -73,7 +73,7 @@ const HEAP: &[usize] = &[
     THREAD_KONT,
     KONT_FRAME,
     KONT_DEPTH,
-    KONT_TAG,
+    KONT_DELIMITED,
     KONT_OBJECT,
     CHAN_OBJECT,
     CHAN_ITEMS,
@@ -530,8 +530,6 @@ impl Snapshot<'_> {
 
     // ---- continuations, tasks, channels
     fn continuations(&mut self) {
-        let vm = self.vm;
-        let task = vm.names.find("clojure.core/task");
         let konts: Vec<(u32, Obj)> = self
             .list
             .iter()
@@ -546,12 +544,11 @@ impl Snapshot<'_> {
             let start = k.get(slot::KONT_SEG).as_kind(Kind::Seg).map(|s| (s, k.get(slot::KONT_OFF).fix_get() as usize));
             self.a.reference(KONT_OBJECT, e, *object);
             if !tag.is_nil() {
-                self.a.value(KONT_TAG, e, || show::shown(vm, tag));
+                self.a.value(KONT_DELIMITED, e, || Edn::Bool(true));
             }
-            let is_task = tag.as_keyword().is_some() && tag.as_keyword() == task;
-            let reason = why.get(object);
-            let thread = match (is_task, reason) {
-                (true, Some((state, what, on))) => {
+            // A task that waits is a continuation in a queue.
+            let thread = match why.get(object) {
+                Some((state, what, on)) => {
                     let t = self.thread("task", state);
                     self.a.value(THREAD_FOR, t, || Edn::keyword(what));
                     self.a.reference(THREAD_KONT, t, e);
@@ -560,7 +557,7 @@ impl Snapshot<'_> {
                     }
                     Some(t)
                 }
-                _ => None,
+                None => None,
             };
             if let Some(frames) = Frames::of_seg(start) {
                 let frames: Vec<FrameRef> = frames.collect();

@@ -63,6 +63,8 @@ struct Binding {
 
 /// A recording under way.
 pub struct Trace {
+    /// Steps so far.
+    t: u32,
     level: Level,
     limit: usize,
     lexicon: Arc<Lexicon>,
@@ -85,6 +87,7 @@ impl Trace {
     /// Records until `limit` rows are held.
     pub fn new(level: Level, limit: usize, lexicon: &Arc<Lexicon>) -> Trace {
         Trace {
+            t: 0,
             level,
             limit,
             lexicon: lexicon.clone(),
@@ -133,7 +136,9 @@ impl Trace {
             self.full = true;
             return;
         }
-        let t = self.now(vm);
+        // A machine that records serves every step: this is the next one.
+        self.t = self.t.saturating_add(1);
+        let t = self.t;
         let mut walk: Walk = stack_frames(vm.stack.base, top);
         let Some(frame) = walk.next() else { return };
         let r = frame.record();
@@ -197,10 +202,6 @@ impl Trace {
         if self.last.insert((call, name), value) != Some(value) {
             self.bindings.push(Binding { step: self.steps.len() as u32 - 1, name, value });
         }
-    }
-
-    fn now(&self, vm: &Vm) -> u32 {
-        u32::try_from(vm.steps()).unwrap_or(u32::MAX)
     }
 }
 
