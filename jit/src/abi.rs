@@ -10,11 +10,11 @@
 //!
 //! # Invariants
 //! 1. A piece is entered with `rsp ≡ 8 (mod 16)`, as after a call, and leaves `rsp` and `rbp` as it found them.
-//! 2. A stub touches only the fields of the machine it is told of, and returns to `enter`'s caller.
+//! 2. A stub touches only the fields of the machine it is told of; it returns to `enter`'s caller or jumps to a piece.
 
 use std::arch::naked_asm;
 use yin_vm::Vm;
-use yin_vm::tier::{Stubs, leave, offset};
+use yin_vm::tier::{Stubs, helper, offset};
 
 /// Calls a piece with the six words at `regs`; returns when some piece or stub returns.
 ///
@@ -63,35 +63,57 @@ pub unsafe extern "C" fn side_exit() {
     )
 }
 
-/// Returns a value to a frame that goes on in the interpreter.
+/// What a stub does once the machine has set its next step: `rax` is the piece to go on with, or 0.
+macro_rules! go_on {
+    () => {
+        "add rsp, 8
+        test rax, rax
+        jz 2f
+        mov rdi, [r15 + {regs}]
+        mov rsi, [r15 + {regs} + 8]
+        mov rdx, [r15 + {regs} + 16]
+        mov rcx, [r15 + {regs} + 24]
+        mov r8, [r15 + {regs} + 32]
+        mov r9, [r15 + {regs} + 40]
+        jmp rax
+        2:
+        ret"
+    };
+}
+
+/// Returns a value to a frame without a piece: the machine's own frames, and those that go on in the interpreter.
 #[unsafe(naked)]
 unsafe extern "C" fn resume() {
     naked_asm!(
-        "mov [r15 + {fp}], rdi",
-        "mov [r15 + {ret}], rsi",
-        "mov qword ptr [r15 + {exit}], {how}",
-        "ret",
-        fp = const offset::FP,
-        ret = const offset::RET,
-        exit = const offset::EXIT,
-        how = const leave::RETURN,
+        "mov rdx, rsi",
+        "mov rsi, rdi",
+        "mov rdi, r15",
+        "sub rsp, 8",
+        "call {deliver}",
+        go_on!(),
+        regs = const offset::NATIVE_REGS,
+        deliver = sym helper::deliver,
     )
 }
 
 macro_rules! entries {
     ($($name:ident $n:literal [$($store:literal),*];)*) => {
         $(
-            /// Starts an activation in the interpreter: callee and arguments go to their slots.
+            /// Starts an activation that has no piece of its own: callee and arguments go to their slots, the machine finds
+            /// what is called, and if that leads to machine code again (a primitive's caller, a method's piece) it goes on there.
             #[unsafe(naked)]
             unsafe extern "C" fn $name() {
                 naked_asm!(
                     "mov [rdi + 8], rsi",
                     $($store,)*
-                    "mov [r15 + {fp}], rdi",
-                    "mov qword ptr [r15 + {exit}], {n}",
-                    "ret",
-                    fp = const offset::FP,
-                    exit = const offset::EXIT,
+                    "mov rsi, rdi",
+                    "mov rdi, r15",
+                    "mov edx, {n}",
+                    "sub rsp, 8",
+                    "call {activate}",
+                    go_on!(),
+                    regs = const offset::NATIVE_REGS,
+                    activate = sym helper::activate,
                     n = const $n,
                 )
             }

@@ -5,7 +5,7 @@ use crate::piece::{Piece, code_at, mem};
 use crate::state::{Ty, Word};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F64, I64};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, Value};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, InstructionData, Opcode, Value, ValueDef};
 use yin_vm::frame::{Code, FAST_ARITIES, Proto};
 use yin_vm::layout::{FRAME_HEADER, Kind, slot, var_flag};
 use yin_vm::op::{self, Op, mode, saw};
@@ -158,7 +158,13 @@ impl Piece<'_, '_, '_> {
                 return false;
             }
             Op::TailCallVar => {
-                let known = self.known_function(op::c(w), op::aux(w) as usize);
+                let argc = op::aux(w) as usize;
+                if let Some(id) = self.known_primitive(op::c(w), argc) {
+                    self.primitive_of_window(a, id, a + 1, argc);
+                    self.ret(a);
+                    return false;
+                }
+                let known = self.known_function(op::c(w), argc);
                 let f = self.root(op::c(w));
                 self.tail_call(w, f, known.map(|k| k.0));
                 return false;
@@ -177,16 +183,7 @@ impl Piece<'_, '_, '_> {
                 self.primitive(a, second as u16, &args);
             }
             Op::PrimN => {
-                let n = op::aux(w) as usize;
-                if n <= 8 {
-                    let args: Vec<Value> = (0..n).map(|i| self.tagged(b + i)).collect();
-                    self.primitive(a, op::c(w) as u16, &args);
-                } else {
-                    let p = self.args_in_frame(b, n);
-                    let (id, n) = (self.iconst(op::c(w) as i64), self.iconst(n as i64));
-                    let v = self.call_checked(h!(prim_n), &[id, p, n]);
-                    self.define(a, Ty::Any, v);
-                }
+                self.primitive_of_window(a, op::c(w) as u16, b, op::aux(w) as usize);
             }
             Op::Add | Op::Sub | Op::Mul => self.arithmetic(op, w, a, Opd::Reg(b), Opd::Reg(c)),
             Op::AddI => self.arithmetic(Op::Add, w, a, Opd::Reg(b), Opd::Imm(op::sc(w))),
@@ -320,8 +317,12 @@ impl Piece<'_, '_, '_> {
     fn copy(&mut self, a: usize, b: usize) {
         let (ty, v) = self.operand(b);
         let (lo, hi) = self.range(b);
+        let length = ty.is_array().then(|| self.array_length(b));
         self.define(a, ty, v);
         self.set_range(a, lo, hi);
+        if let Some(n) = length {
+            self.same_array(a, n);
+        }
     }
     fn boolean(&mut self, i: usize, cond: Value) {
         let wide = if self.b.func.dfg.value_type(cond) == I64 { cond } else { self.b.ins().uextend(I64, cond) };
@@ -466,13 +467,10 @@ impl Piece<'_, '_, '_> {
                 self.tail(target, &[fp, v])
             }
             Some((p, _, record)) => {
-                let (ty, v) = self.operand(a);
-                let (lo, hi) = self.range(a);
-                self.drop_frame(cx);
                 let r = yin_vm::tier::resume_of(record);
                 let dst = self.ctxs[p].base + FRAME_HEADER + r.dst as usize;
-                self.define(dst, ty, v);
-                self.set_range(dst, lo, hi);
+                self.copy(dst, a);
+                self.drop_frame(cx);
                 self.cx = p;
                 let next = self.code().index(r.pc);
                 self.pc = next;
@@ -505,8 +503,43 @@ impl Piece<'_, '_, '_> {
             }
             return self.edge(cx, 0);
         }
+        if let Some(id) = self.known_primitive(op::c(w), argc) {
+            let r = &self.code().sites()[op::b(w)];
+            let (dst, next) = (self.slot(r.dst as usize), self.code().index(r.pc));
+            self.primitive_of_window(dst, id, callee + 1, argc);
+            let cx = self.cx;
+            return self.edge(cx, next);
+        }
         let f = self.root(op::c(w));
         self.suspend_and_call(w, f, known.map(|k| k.0));
+    }
+    /// The primitive that the var constant `k` holds, if it may be called with `argc` arguments and returns to its caller;
+    /// relied on from now on.
+    fn known_primitive(&mut self, k: usize, argc: usize) -> Option<u16> {
+        let var = self.code().consts()[k].obj().expect("a var");
+        if self.env.metered || var.get(slot::VAR_FLAGS).fix_get() & var_flag::DYNAMIC != 0 {
+            return None;
+        }
+        let id = var.get(slot::VAR_ROOT).as_kind(Kind::PrimFn)?.aux();
+        let def = yin_vm::prim::table::get(id)?;
+        let fits =
+            argc >= def.min_args as usize && (def.max_args == yin_vm::prim::MANY || argc <= def.max_args as usize);
+        if !fits || def.flags & yin_vm::prim::VMOP != 0 {
+            return None;
+        }
+        self.env.vars.insert(self.code().consts()[k].bits());
+        Some(id)
+    }
+    /// Word `a` becomes what primitive `id` makes of `n` words from `first` on.
+    fn primitive_of_window(&mut self, a: usize, id: u16, first: usize, n: usize) {
+        if n <= 4 {
+            let args: Vec<Value> = (0..n).map(|i| self.tagged(first + i)).collect();
+            return self.primitive(a, id, &args);
+        }
+        let p = self.args_in_frame(first, n);
+        let (id, n) = (self.iconst(id as i64), self.iconst(n as i64));
+        let v = self.call_checked(h!(prim_n), &[id, p, n]);
+        self.define(a, Ty::Any, v);
     }
     fn call_self(&mut self, w: op::Word) {
         let code = self.code();
@@ -627,12 +660,10 @@ impl Piece<'_, '_, '_> {
 
     // ---- primitives and helpers
     fn primitive(&mut self, a: usize, id: u16, args: &[Value]) {
-        let vm = self.vm();
-        for (i, v) in args.iter().enumerate() {
-            self.b.ins().store(mem(), *v, vm, yin_vm::tier::offset::ARGS + 8 * i as i32);
-        }
-        let (id, n) = (self.iconst(id as i64), self.iconst(args.len() as i64));
-        let v = self.call_checked(h!(prim), &[id, n]);
+        let f = [h!(prim0), h!(prim1), h!(prim2), h!(prim3), h!(prim4)][args.len()];
+        let mut all = vec![self.iconst(id as i64)];
+        all.extend(args);
+        let v = self.call_checked(f, &all);
         self.define(a, Ty::Any, v);
     }
     /// Address of `n` words from `first` on, which are put into the frame.
@@ -799,7 +830,10 @@ impl Piece<'_, '_, '_> {
                     self.set_range(a, lo as i64, hi as i64);
                     return;
                 }
-                let v = self.fix_op(op, p, q);
+                let v = match self.stepped(op, p, q, y) {
+                    Some(v) => v,
+                    None => self.fix_op(op, p, q),
+                };
                 self.guard(v.1);
                 self.define(a, Ty::Fix, v.0);
                 self.set_range(a, clamp(lo), clamp(hi));
@@ -809,6 +843,15 @@ impl Piece<'_, '_, '_> {
                 let (lo, hi) = result_range(op, self.opd_range(x), self.opd_range(y));
                 let fits = lo >= i64::MIN as i128 && hi <= i64::MAX as i128;
                 let (r, over) = match op {
+                    _ if m != mode::WRAP
+                        && !fits
+                        && let Some((r, ok)) = self.stepped(op, p, q, y) =>
+                    {
+                        self.guard(ok);
+                        self.define(a, Ty::I64, r);
+                        self.set_range(a, clamp(lo), clamp(hi));
+                        return;
+                    }
                     _ if m == mode::WRAP || fits => {
                         let r = match op {
                             Op::Add => self.b.ins().iadd(p, q),
@@ -861,6 +904,21 @@ impl Piece<'_, '_, '_> {
                 self.define(a, Ty::Any, out);
             }
         }
+    }
+    /// Sum or difference where the sign of the second operand is known: an overflow is a step in the wrong direction, and a
+    /// comparison is cheaper than the machine's overflow flag, which must be made a value first.
+    fn stepped(&mut self, op: Op, p: Value, q: Value, y: Opd) -> Option<(Value, Value)> {
+        let (lo, hi) = self.opd_range(y);
+        let up = match op {
+            Op::Add if lo >= 0 => true,
+            Op::Add if hi <= 0 => false,
+            Op::Sub if hi <= 0 => true,
+            Op::Sub if lo >= 0 => false,
+            _ => return None,
+        };
+        let r = if op == Op::Add { self.b.ins().iadd(p, q) } else { self.b.ins().isub(p, q) };
+        let cc = if up { IntCC::SignedGreaterThanOrEqual } else { IntCC::SignedLessThanOrEqual };
+        Some((r, self.b.ins().icmp(cc, r, p)))
     }
     /// Sum, difference or product of tagged fixnums, and whether it is one.
     fn fix_op(&mut self, op: Op, p: Value, q: Value) -> (Value, Value) {
@@ -934,11 +992,18 @@ impl Piece<'_, '_, '_> {
                 self.b.ins().fcmp(FloatCC::Equal, p, q)
             }
             _ => {
-                // The same word that is no reference, or two words neither of which can equal another one.
+                // Two words neither of which can equal another one: fixnums, or an immediate constant and no reference.
                 let (p, q) = (self.tagged(x), self.tagged(y));
                 let (slow, done) = (self.b.create_block(), self.b.create_block());
                 let out = self.merge_param(done, I64);
-                let both = self.both_fix(p, q);
+                let both = match (self.is_immediate(p), self.is_immediate(q)) {
+                    (true, _) | (_, true) => {
+                        let other = if self.is_immediate(p) { q } else { p };
+                        let is_ref = self.is_ref(other);
+                        self.b.ins().icmp_imm_s(IntCC::Equal, is_ref, 0)
+                    }
+                    _ => self.both_fix(p, q),
+                };
                 let same = self.b.ins().icmp(IntCC::Equal, p, q);
                 let same = self.b.ins().uextend(I64, same);
                 self.b.ins().brif(both, done, &[BlockArg::Value(same)], slow, &[]);
@@ -948,6 +1013,21 @@ impl Piece<'_, '_, '_> {
                 self.b.switch_to_block(done);
                 out
             }
+        }
+    }
+
+    /// Is it the constant word of nil, a boolean, a character, a keyword or a symbol?
+    fn is_immediate(&self, v: Value) -> bool {
+        let dfg = &self.b.func.dfg;
+        match dfg.value_def(dfg.resolve_aliases(v)) {
+            ValueDef::Result(i, _) => match dfg.insts[i] {
+                InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
+                    let w = imm.bits() as u64;
+                    w & 7 == 4 && w <= u32::MAX as u64
+                }
+                _ => false,
+            },
+            _ => false,
         }
     }
 
@@ -1118,29 +1198,26 @@ impl Piece<'_, '_, '_> {
             _ => Some(Ty::Longs),
         }
     }
-    /// Address, less 4, of the element of an array.
-    fn element(&mut self, array: Value, i: usize) -> Value {
-        let h = self.header(array);
-        let len = self.b.ins().ushr_imm_u(h, 32);
-        let offset = if self.ty(i) == Ty::I64 {
-            let n = self.int(i);
-            let ok = self.b.ins().icmp(IntCC::UnsignedLessThan, n, len);
-            self.guard(ok);
-            self.b.ins().ishl_imm_u(n, 3)
+    /// Address, less 4, of element `i` of the array in word `x`.
+    fn element(&mut self, array: Value, x: usize, i: usize) -> Value {
+        let length = self.array_length(x);
+        let tagged = self.st.get(i).is_none_or(|w| w.ty != Ty::I64 || w.is_small());
+        // A tagged index is the offset in bytes.
+        let (n, offset) = if tagged {
+            let t = self.fix(i);
+            (self.b.ins().sshr_imm_u(t, 3), t)
         } else {
-            // A tagged index is the offset in bytes.
-            let n = self.fix(i);
-            let end = self.b.ins().ishl_imm_u(len, 3);
-            let ok = self.b.ins().icmp(IntCC::UnsignedLessThan, n, end);
-            self.guard(ok);
-            n
+            let n = self.int(i);
+            (n, self.b.ins().ishl_imm_u(n, 3))
         };
+        let ok = self.b.ins().icmp(IntCC::UnsignedLessThan, n, length);
+        self.guard(ok);
         self.b.ins().iadd(array, offset)
     }
     fn array_get(&mut self, w: op::Word, a: usize, x: usize, i: usize) {
         let Some(sort) = self.element_sort(w, x) else { return self.helper2(a, h!(aget), x, i) };
         let array = self.array(x, sort);
-        let p = self.element(array, i);
+        let p = self.element(array, x, i);
         if sort == Ty::Longs {
             let v = self.b.ins().load(I64, mem(), p, 4);
             self.define(a, Ty::I64, v);
@@ -1175,7 +1252,7 @@ impl Piece<'_, '_, '_> {
                     }
                 };
                 let array = self.array(x, sort);
-                let p = self.element(array, i);
+                let p = self.element(array, x, i);
                 self.b.ins().store(mem(), value, p, 4);
             }
             _ => {

@@ -10,7 +10,7 @@
 
 use crate::abi::{self, REG_ARGS};
 use crate::flow::{self, Shape};
-use crate::state::{State, Ty, Word};
+use crate::state::{Demand, State, Ty, Word};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F64, I64};
 use cranelift_codegen::ir::{
@@ -26,7 +26,7 @@ use yin_vm::Vm;
 use yin_vm::frame::{Code, FAST_ARITIES, Resume};
 use yin_vm::layout::{FRAME_HEADER, Kind};
 use yin_vm::op::{self, Flow, Op, saw};
-use yin_vm::tier::{ExitPoint, FAULT, Frame, Raw, Why, offset};
+use yin_vm::tier::{ExitPoint, FAULT, Frame, Raw, SMALL, Why, offset};
 
 /// Where a piece starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
@@ -82,13 +82,18 @@ pub struct Piece<'a, 'b, 'c> {
     pub ctxs: Vec<Ctx>,
     inlined: &'a mut BTreeMap<Key, usize>,
     entries: &'a mut BTreeMap<Key, (usize, usize, State)>,
+    demands: &'a mut BTreeMap<Key, Vec<Demand>>,
+    weakened: &'a mut BTreeMap<Key, u32>,
+    /// The edge being made comes from outside.
+    starting: bool,
+    home: Start,
     blocks: BTreeMap<Key, Block>,
     pub changed: bool,
     pub st: State,
     pub cx: usize,
     pub pc: usize,
     pub fp: Value,
-    vars: HashMap<(usize, bool), Variable>,
+    vars: HashMap<(usize, Var), Variable>,
     pub n_tails: u32,
     pub native_calls: bool,
     sigs: HashMap<(bool, usize), SigRef>,
@@ -111,6 +116,18 @@ pub fn code_at<'x>(code: *const Code) -> &'x Code {
     yin_vm::tier::code_of(code)
 }
 
+/// What of a frame word a machine register holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Var {
+    /// The tagged word or the raw integer.
+    Word,
+    /// The raw double.
+    Double,
+    /// The number of the array's elements. Held whenever the word's type is an array's: lengths never change, so that the check
+    /// of a type, which loops do once, is the only look at them.
+    Length,
+}
+
 /// What one translation gave.
 pub struct Made {
     pub n_tails: u32,
@@ -124,6 +141,10 @@ pub struct Made {
 pub struct Memo {
     pub inlined: BTreeMap<Key, usize>,
     pub entries: BTreeMap<Key, (usize, usize, State)>,
+    /// What loops want: checked where they are entered.
+    pub demands: BTreeMap<Key, Vec<Demand>>,
+    /// How often what is assumed at a loop header had to be weakened.
+    pub weakened: BTreeMap<Key, u32>,
     pub ctxs: Vec<Ctx>,
 }
 
@@ -145,6 +166,10 @@ pub fn translate<'a, 'b, 'c>(
         ctxs,
         inlined: &mut memo.inlined,
         entries: &mut memo.entries,
+        demands: &mut memo.demands,
+        weakened: &mut memo.weakened,
+        starting: true,
+        home: start,
         blocks: BTreeMap::new(),
         changed: false,
         st: State::default(),
@@ -235,6 +260,7 @@ impl Piece<'_, '_, '_> {
         };
         // The start is not a border of itself.
         self.enter_block(0, at);
+        self.starting = false;
     }
 
     /// Blocks in order, each from the state that its ways agree on.
@@ -300,12 +326,26 @@ impl Piece<'_, '_, '_> {
 
     // ---- words
     fn var(&mut self, i: usize, float: bool) -> Variable {
-        if let Some(v) = self.vars.get(&(i, float)) {
+        self.var_of(i, if float { Var::Double } else { Var::Word })
+    }
+    fn var_of(&mut self, i: usize, what: Var) -> Variable {
+        if let Some(v) = self.vars.get(&(i, what)) {
             return *v;
         }
-        let v = self.b.declare_var(if float { F64 } else { I64 });
-        self.vars.insert((i, float), v);
+        let v = self.b.declare_var(if what == Var::Double { F64 } else { I64 });
+        self.vars.insert((i, what), v);
         v
+    }
+    /// Number of elements of the array in word `i`, whose type is known.
+    pub fn array_length(&mut self, i: usize) -> Value {
+        debug_assert!(self.ty(i).is_array());
+        let var = self.var_of(i, Var::Length);
+        self.b.use_var(var)
+    }
+    /// Word `i` has the array that word `from` has.
+    pub fn same_array(&mut self, i: usize, from: Value) {
+        let var = self.var_of(i, Var::Length);
+        self.b.def_var(var, from);
     }
     /// Word `i` becomes a new value.
     pub fn define(&mut self, i: usize, ty: Ty, v: Value) {
@@ -498,9 +538,10 @@ impl Piece<'_, '_, '_> {
         let masked = self.b.ins().band_imm_u(h, 0xFFFF_00FF);
         let ok = self.b.ins().icmp_imm_u(IntCC::Equal, masked, Kind::PrimArray as i64 | (elem as i64) << 16);
         self.guard(ok);
-        if w.ty.is_tagged() {
-            self.refine(i, ty);
-        }
+        // Loaded on its own: what is computed from the header would be computed again wherever it is needed.
+        let length = self.b.ins().uload32(mem(), v, 0);
+        self.same_array(i, length);
+        self.refine(i, ty);
         v
     }
     /// Is the tagged word a reference?
@@ -683,7 +724,8 @@ impl Piece<'_, '_, '_> {
     // ---- edges
     /// Ends the block by going on at `pc` of `cx`.
     pub fn edge(&mut self, cx: usize, pc: usize) {
-        if cx == 0 && self.env.shape.borders.contains(&pc) {
+        // Where every call of a loop was inlined, or none is reached, its piece goes round by itself.
+        if cx == 0 && self.env.shape.borders.contains(&pc) && self.home != Start::At(pc) {
             return self.border(pc);
         }
         self.enter_block(cx, pc)
@@ -693,11 +735,28 @@ impl Piece<'_, '_, '_> {
         let key = self.key(cx, pc);
         let mut s = self.st.clone();
         s.retain(|i| self.matters(cx, pc, i));
-        let known = self.entries.get(&key).map(|e| &e.2);
-        let t = match known {
-            Some(old) => old.join(&s),
-            None => self.at_header(cx, pc, s),
+        let t = match self.entries.get(&key) {
+            Some((.., old)) => {
+                if let Some(demands) = self.demands.get(&key)
+                    && !self.is_back_edge(cx, pc)
+                {
+                    demands.iter().for_each(|d| s.demand(*d));
+                }
+                let mut t = old.join(&s);
+                if t != *old && self.ctxs[cx].shape.loops.contains_key(&pc) {
+                    let n = self.weakened.entry(key.clone()).or_default();
+                    *n += 1;
+                    t.widen(old, *n > 2);
+                }
+                t
+            }
+            None => {
+                let (t, demands) = self.at_header(cx, pc, s);
+                self.demands.insert(key.clone(), demands);
+                t
+            }
         };
+        let known = self.entries.get(&key).map(|e| &e.2);
         if known != Some(&t) {
             self.changed = true;
             self.entries.insert(key.clone(), (cx, pc, t.clone()));
@@ -714,111 +773,166 @@ impl Piece<'_, '_, '_> {
         self.b.ins().jump(block, &[]);
     }
 
+    /// Does the edge being made to the loop header `pc` of `cx` come from inside the loop?
+    fn is_back_edge(&self, cx: usize, pc: usize) -> bool {
+        let (mut at, mut from) = (self.cx, self.pc);
+        while at != cx {
+            let Some((parent, call, _)) = self.ctxs[at].parent else { return false };
+            (at, from) = (parent, call);
+        }
+        !self.starting && self.ctxs[cx].shape.loops.get(&pc).is_some_and(|end| (pc..=*end).contains(&from))
+    }
+
     /// Brings the words into the form that `t` says.
     fn convert(&mut self, cx: usize, pc: usize, t: &State) {
         for i in 1..t.0.len() {
-            let Some(to) = t.get(i) else { continue };
-            let Some(from) = self.st.get(i) else { continue };
+            let (Some(to), Some(from)) = (t.get(i), self.st.get(i)) else { continue };
             if to.reg && !from.reg {
                 self.used(i);
             }
-            if !to.reg || from.ty == to.ty {
+            if !to.reg {
                 continue;
             }
-            let (w, v) = self.used(i);
-            let here = (self.cx, self.pc);
-            match (w.ty, to.ty) {
-                (Ty::Fix, Ty::I64) => {
-                    let n = self.b.ins().sshr_imm_u(v, 3);
-                    let var = self.var(i, false);
-                    self.b.def_var(var, n);
-                    // The frame has the same integer, tagged; it is written again if need be.
-                }
-                (Ty::F64 | Ty::I64, _) => {
-                    (self.cx, self.pc) = (cx, pc);
-                    let v = self.tag(w, v);
-                    (self.cx, self.pc) = here;
-                    let var = self.var(i, false);
-                    self.b.def_var(var, v);
-                }
-                (_, Ty::Any) => {}
-                // Demanded by the loop that starts here.
-                (_, Ty::Fix) => {
-                    let low = self.b.ins().band_imm_u(v, 7);
-                    let ok = self.b.ins().icmp_imm_s(IntCC::Equal, low, 0);
-                    self.guards += 1;
-                    self.check_at(ok, Why::Guard, cx, pc, i);
-                }
-                (_, Ty::F64) => {
-                    let ok = self.b.ins().band_imm_u(v, 3);
-                    self.guards += 1;
-                    self.check_at(ok, Why::Guard, cx, pc, i);
-                    let f = self.untag_double(v);
-                    let var = self.var(i, true);
-                    self.b.def_var(var, f);
-                }
-                (_, Ty::Longs | Ty::Doubles) => {
-                    (self.cx, self.pc) = (cx, pc);
-                    self.array(i, to.ty);
-                    (self.cx, self.pc) = here;
-                }
-                (_, Ty::I64 | Ty::Bool) => unreachable!("no edge asks for {:?} of {:?}", to.ty, w.ty),
+            if from.ty != to.ty {
+                self.retype(cx, pc, i, to.ty);
             }
             let mut w = self.st.get(i).expect("there");
             w.ty = to.ty;
+            if to.ty.is_int() && (to.lo > w.lo || to.hi < w.hi) {
+                let v = self.used(i).1;
+                let shift = if to.ty == Ty::Fix { 3 } else { 0 };
+                let from_lo = self.b.ins().iadd_imm_s(v, (to.lo << shift).wrapping_neg());
+                let ok = self.b.ins().icmp_imm_u(
+                    IntCC::UnsignedLessThanOrEqual,
+                    from_lo,
+                    to.hi.wrapping_sub(to.lo) << shift,
+                );
+                self.guards += 1;
+                self.check_at(ok, Why::Guard, cx, pc, i);
+            }
             (w.lo, w.hi) = (to.lo, to.hi);
             self.st.set(i, w);
         }
     }
-
-    /// The state at a block met for the first time: at a loop header, values are in registers and of the types the loop needs.
-    fn at_header(&self, cx: usize, pc: usize, mut s: State) -> State {
-        let c = &self.ctxs[cx];
-        let Some(&end) = c.shape.loops.get(&pc) else { return s };
-        let words = code_at(c.code).words();
-        let mut at = pc;
-        let mut defined = BTreeSet::new();
-        let mut uses = BTreeSet::new();
-        while at <= end {
-            op::registers(&words[at..], |r, def| {
-                if def {
-                    defined.insert(r);
-                } else {
-                    uses.insert(r);
+    /// Brings word `i` into the form of a type; leaves to `pc` of `cx` where it is not of it.
+    fn retype(&mut self, cx: usize, pc: usize, i: usize, to: Ty) {
+        let (w, v) = self.used(i);
+        let here = (self.cx, self.pc);
+        match (w.ty, to) {
+            (Ty::Fix, Ty::I64) => {
+                let n = self.b.ins().sshr_imm_u(v, 3);
+                let var = self.var(i, false);
+                self.b.def_var(var, n);
+                // The frame has the same integer, tagged; it is written again if need be.
+            }
+            (Ty::F64 | Ty::I64, _) => {
+                (self.cx, self.pc) = (cx, pc);
+                let v = self.tag(w, v);
+                (self.cx, self.pc) = here;
+                let var = self.var(i, false);
+                self.b.def_var(var, v);
+            }
+            (_, Ty::Any) => {}
+            // Demanded by the loop that starts here.
+            (_, Ty::Fix | Ty::I64) => {
+                let low = self.b.ins().band_imm_u(v, 7);
+                let ok = self.b.ins().icmp_imm_s(IntCC::Equal, low, 0);
+                self.guards += 1;
+                self.check_at(ok, Why::Guard, cx, pc, i);
+                if to == Ty::I64 {
+                    let n = self.b.ins().sshr_imm_u(v, 3);
+                    let var = self.var(i, false);
+                    self.b.def_var(var, n);
                 }
-            });
-            at += op::len(words[at]);
-        }
-        for r in uses {
-            let i = c.base + FRAME_HEADER + r;
-            let Some(mut w) = s.get(i) else { continue };
-            w.reg = true;
-            if w.ty == Ty::Any
-                && let Some(t) = self.demand(cx, pc, end, r, &s)
-            {
-                w.ty = t;
-                (w.lo, w.hi) = t.range();
             }
-            if defined.contains(&r) {
-                (w.lo, w.hi) = w.ty.range();
+            (_, Ty::F64) => {
+                let ok = self.b.ins().band_imm_u(v, 3);
+                self.guards += 1;
+                self.check_at(ok, Why::Guard, cx, pc, i);
+                let f = self.untag_double(v);
+                let var = self.var(i, true);
+                self.b.def_var(var, f);
             }
-            s.set(i, w);
+            (_, Ty::Longs | Ty::Doubles) => {
+                (self.cx, self.pc) = (cx, pc);
+                self.array(i, to);
+                (self.cx, self.pc) = here;
+            }
+            (_, Ty::Bool) => unreachable!("no edge asks for {to:?} of {:?}", w.ty),
         }
-        s
+        let mut now = self.st.get(i).expect("there");
+        let (lo, hi) = to.range();
+        (now.ty, now.lo, now.hi) = (to, now.lo.max(lo), now.hi.min(hi));
+        self.st.set(i, now);
     }
 
-    /// Type that the loop from `pc` to `end` will want of register `r`, from the first instruction that says.
-    fn demand(&self, cx: usize, pc: usize, end: usize, r: usize, s: &State) -> Option<Ty> {
+    /// The state at a block met for the first time: at a loop header, values are in registers and of the types the loop needs.
+    /// Second: what must be checked for that.
+    fn at_header(&self, cx: usize, pc: usize, mut s: State) -> (State, Vec<Demand>) {
+        let c = &self.ctxs[cx];
+        let mut demands = Vec::new();
+        if !c.shape.loops.contains_key(&pc) {
+            return (s, demands);
+        }
+        let words = code_at(c.code).words();
+        // Who comes from outside into an inner loop comes into the outer ones too, innermost first.
+        let starting = self.starting;
+        let around = c.shape.loops.range(..=pc).rev().filter(|(h, end)| **h == pc || starting && **end >= pc);
+        let mut done = BTreeSet::new();
+        for (&first, &end) in around {
+            let mut at = first;
+            let mut defined = BTreeSet::new();
+            let mut uses = BTreeSet::new();
+            while at <= end {
+                op::registers(&words[at..], |r, def| {
+                    if def {
+                        defined.insert(r);
+                    } else {
+                        uses.insert(r);
+                    }
+                });
+                at += op::len(words[at]);
+            }
+            for r in uses {
+                if !done.insert(r) {
+                    continue;
+                }
+                let i = c.base + FRAME_HEADER + r;
+                let Some(mut w) = s.get(i) else { continue };
+                w.reg = true;
+                s.set(i, w);
+                let wanted = self.demand(cx, pc, (first, end), r, &s);
+                let wide = self.env.vm.seen_word(&words[pc], FRAME_HEADER + r) & saw::WIDE as u16 != 0;
+                let int = if w.ty == Ty::Any { wanted == Some(Ty::Fix) } else { w.ty.is_int() && wanted.is_some() };
+                let demand = Demand { word: i, ty: wanted.filter(|_| w.ty == Ty::Any), small: int && !wide };
+                if demand.ty.is_some() || demand.small {
+                    s.demand(demand);
+                    demands.push(demand);
+                }
+                let mut w = s.get(i).expect("there");
+                if defined.contains(&r) && w.ty.is_int() {
+                    // Counted up, most often, to something small.
+                    w.hi = w.hi.max(if wide { w.ty.range().1 } else { SMALL });
+                }
+                s.set(i, w);
+            }
+        }
+        (s, demands)
+    }
+
+    /// Type that a loop will want of register `r` at the header `pc`, from the first instruction of it that says.
+    fn demand(&self, cx: usize, pc: usize, (first, end): (usize, usize), r: usize, s: &State) -> Option<Ty> {
         if self.env.plain {
             return None;
         }
         let c = &self.ctxs[cx];
         let words = code_at(c.code).words();
         let seen = self.env.vm.seen_word(&words[pc], FRAME_HEADER + r);
-        if seen & (saw::OTHER as u16) != 0 || (seen & 0xFF).count_ones() > 1 {
+        let seen = seen as u8 & !saw::WIDE;
+        if seen & saw::OTHER != 0 || seen.count_ones() > 1 {
             return None;
         }
-        let mut at = pc;
+        let mut at = first;
         let mut wanted = None;
         while at <= end && wanted.is_none() {
             let w = words[at];
@@ -831,7 +945,7 @@ impl Piece<'_, '_, '_> {
             at += op::len(w);
         }
         let wanted = wanted?;
-        let from_seen = match seen as u8 {
+        let from_seen = match seen {
             saw::FIX => Some(Ty::Fix),
             saw::DOUBLE => Some(Ty::F64),
             saw::LONGS => Some(Ty::Longs),

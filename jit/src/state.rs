@@ -1,6 +1,20 @@
 //! What is known of a frame's words at a point of a piece: type, where the value is, whether the frame has it.
 
+use yin_vm::tier::SMALL;
 use yin_vm::value::{FIX_MAX, FIX_MIN};
+
+/// Bound of products of small numbers.
+const PRODUCT: i64 = SMALL * SMALL;
+
+/// What a loop wants of a word where it is entered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Demand {
+    pub word: usize,
+    /// If its type is not known.
+    pub ty: Option<Ty>,
+    /// Integers no larger than `SMALL`.
+    pub small: bool,
+}
 
 /// Type and representation of a word whose value is in a machine register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +39,13 @@ impl Ty {
     /// Is the machine register's content the tagged word?
     pub fn is_tagged(self) -> bool {
         !matches!(self, Ty::I64 | Ty::F64)
+    }
+    /// Does the machine know the array's length too?
+    pub fn is_array(self) -> bool {
+        matches!(self, Ty::Longs | Ty::Doubles)
+    }
+    pub fn is_int(self) -> bool {
+        matches!(self, Ty::Fix | Ty::I64)
     }
     /// Every value of the type lies between these.
     pub fn range(self) -> (i64, i64) {
@@ -86,6 +107,33 @@ impl State {
     pub fn clear(&mut self, i: usize) {
         if let Some(w) = self.0.get_mut(i) {
             *w = None;
+        }
+    }
+    /// What will be known of a word after the checks that a loop demands.
+    pub fn demand(&mut self, d: Demand) {
+        let Some(mut w) = self.get(d.word) else { return };
+        if let (Some(ty), Ty::Any) = (d.ty, w.ty) {
+            (w.ty, w.reg) = (ty, true);
+            (w.lo, w.hi) = ty.range();
+        }
+        if d.small && w.ty.is_int() && w.lo <= SMALL && w.hi >= -SMALL {
+            (w.lo, w.hi) = (w.lo.max(-SMALL), w.hi.min(SMALL));
+        }
+        self.set(d.word, w);
+    }
+    /// What holds at a loop header where `old` was thought to hold and `self` does, in few steps: a bound that grew beyond
+    /// small numbers, or `again`, is given up.
+    pub fn widen(&mut self, old: &State, again: bool) {
+        for (i, w) in self.0.iter_mut().enumerate() {
+            let (Some(w), Some(o)) = (w, old.get(i)) else { continue };
+            let (lo, hi) = w.ty.range();
+            // What is at most a product of small numbers can be added to without a check.
+            if w.lo < o.lo && (again || w.lo < -SMALL) {
+                w.lo = if w.lo >= -PRODUCT && o.lo > -PRODUCT { -PRODUCT } else { lo };
+            }
+            if w.hi > o.hi && (again || w.hi > SMALL) {
+                w.hi = if w.hi <= PRODUCT && o.hi < PRODUCT { PRODUCT } else { hi };
+            }
         }
     }
     /// Keeps only words that `keep` wants.

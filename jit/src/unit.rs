@@ -30,7 +30,7 @@ const PASSES: usize = 24;
 /// Machine code of one code.
 struct Unit {
     version: u32,
-    /// Loop headers with a piece.
+    /// Instructions with a piece: loop headers, and what often waits for other code.
     loops: BTreeSet<usize>,
     vars: BTreeSet<u64>,
     bytes: usize,
@@ -345,6 +345,19 @@ impl Tier for Jit {
                 }
             }
             Some(_) => {}
+        }
+    }
+    fn resume_point(&mut self, vm: &mut Vm, code: *const Code, at: usize) {
+        if self.refused.contains(&(code as usize)) {
+            return;
+        }
+        if !self.units.contains_key(&(code as usize)) {
+            self.unit(vm, code, None);
+        }
+        if self.units.get(&(code as usize)).is_some_and(|u| !u.loops.contains(&at))
+            && let Err(e) = self.compile(vm, code, &[Start::At(at)], None)
+        {
+            self.refuse(code, &e)
         }
     }
     fn refresh(&mut self, vm: &mut Vm, code: *const Code) {

@@ -316,7 +316,9 @@ impl Compiler<'_> {
         if self.ast.kind(id) != Kind::Variable || self.ast.refers_to(id).is_some() {
             return None;
         }
-        self.ast.name(id)?.strip_prefix("clojure.core/")
+        let name = self.ast.name(id)?;
+        // The library dereferences before it has a `deref` of its own.
+        if name == "yin.rt/deref" { Some("deref") } else { name.strip_prefix("clojure.core/") }
     }
 
     // ---- expressions
@@ -750,7 +752,13 @@ impl Compiler<'_> {
                 let n = c.len() - 1;
                 let fits =
                     n >= def.min_args as usize && (def.max_args == crate::prim::MANY || n <= def.max_args as usize);
-                if fits && def.flags & crate::prim::PURE != 0 {
+                // Names of the run-time system mean what they say; others that have effects stay calls, which see a new root. A
+                // function that ends in raising is no part of the trace: that tail call stays one.
+                let direct = def.flags & crate::prim::PURE != 0
+                    || name.starts_with("yin.rt/")
+                        && name != "yin.rt/raise"
+                        && def.flags & (crate::prim::VMOP | crate::prim::MACRO) == 0;
+                if fits && direct {
                     let args: Vec<Arg> = c[1..].iter().map(|x| Arg::Node(*x)).collect();
                     return self.prim(p, &args, dest);
                 }

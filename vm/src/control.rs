@@ -11,6 +11,7 @@ use crate::heap::Heap;
 use crate::layout::{Kind, slot};
 use crate::live;
 use crate::machine::{ErrKind, Exit, Replay, Stop, Vm};
+use crate::op::Op;
 use crate::prim::{self, R, coll, table};
 use crate::value::{Obj, Value};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, Ordering};
@@ -54,6 +55,9 @@ pub static TERMINATED: AtomicBool = AtomicBool::new(false);
 const SLICE: i64 = 1 << 16;
 /// The same while a compiler wants to know what is hot. Not a power of two, so that loops do not fall into step with it.
 const SAMPLE: i64 = 1021;
+
+/// Activations of interpreted code by the machine between two looks at what is hot.
+const SAMPLE_CALLS: u32 = 127;
 
 /// Most arguments of an activation that waits.
 pub(crate) const MAX_ACTIVATE: usize = 259;
@@ -203,6 +207,13 @@ impl Vm {
                         let rest = coll::rest_list(self, fp.slice(n, argc - n));
                         fp.set(n, rest);
                     }
+                    if self.tier.is_some() && code.native.load(Ordering::Relaxed).is_null() {
+                        // What machine code and the machine itself call comes to no poll of the interpreter.
+                        self.activations = self.activations.wrapping_add(1);
+                        if self.activations.is_multiple_of(SAMPLE_CALLS) {
+                            self.sample(code, 0, fp);
+                        }
+                    }
                     if !code.native.load(Ordering::Relaxed).is_null() {
                         return self.enter_native(code, fp);
                     }
@@ -291,7 +302,10 @@ impl Vm {
                 self.replay_reset();
                 let code = code_ref(self.code);
                 let at = code.index(self.pc.0);
-                self.note_trace(self.code, at);
+                // A primitive that is called last has left the frame; compiled code runs it in place.
+                if Op::of(code.words()[at]) != Some(Op::TailCallVar) {
+                    self.note_trace(self.code, at);
+                }
                 if let Some(h) = code.handler_at(at) {
                     self.fp.set(h.dst as usize, self.pending.value);
                     // SAFETY: handler targets are verified.

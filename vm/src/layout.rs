@@ -254,6 +254,12 @@ pub mod slot {
     pub const SEG_PARENT: usize = 0;
     pub const SEG_PARENT_OFF: usize = 1;
     pub const SEG_WORDS: usize = 2;
+    /// A protocol's function: protocol, method's keyword, then what it found last: four types with their methods, good for one
+    /// version of the protocol.
+    pub const PFN_META: usize = 2;
+    pub const PFN_VERSION: usize = 3;
+    pub const PFN_WAYS: [usize; 4] = [4, 6, 8, 10];
+    pub const PFN_LEN: usize = 12;
     pub const KONT_SEG: usize = 0;
     pub const KONT_OFF: usize = 1;
     pub const KONT_DYN: usize = 2;

@@ -266,9 +266,10 @@ pub struct Vm {
     pub(crate) stubs: Option<Stubs>,
     /// The next step, when it is in machine code.
     pub(crate) native: NativeCall,
+    /// Activations of interpreted code that no poll sees.
+    pub(crate) activations: u32,
     /// Why machine code left: see `tier::leave`, or an exit point's address.
     pub(crate) native_leave: u64,
-    pub(crate) native_ret: u64,
     pub(crate) native_exit: Exit,
     pub(crate) native_args: [u64; 8],
     /// Operands seen by failed guards, by instruction.
@@ -358,8 +359,8 @@ impl Vm {
             tier: None,
             stubs: None,
             native: NativeCall::NONE,
+            activations: 0,
             native_leave: 0,
-            native_ret: 0,
             native_exit: Exit::Switch,
             native_args: [0; 8],
             profile: HashMap::default(),

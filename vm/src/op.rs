@@ -236,6 +236,8 @@ pub mod saw {
     pub const LONGS: u8 = 4;
     pub const DOUBLES: u8 = 8;
     pub const OTHER: u8 = 16;
+    /// A fixnum of more than 28 bits came to a loop that wanted a smaller one.
+    pub const WIDE: u8 = 32;
 }
 
 /// One encoded word.

@@ -26,6 +26,8 @@ pub trait Tier {
     fn request(&mut self, vm: &mut Vm, code: *const Code, at: usize, frame: Frame);
     /// A guard failed often: compile the code again, with what is known now.
     fn refresh(&mut self, vm: &mut Vm, code: *const Code);
+    /// The instruction at `at` often waits for other code: compile what is needed to go on there.
+    fn resume_point(&mut self, vm: &mut Vm, code: *const Code, at: usize);
     /// The root of a var that compiled code relies on is about to change.
     fn var_changed(&mut self, vm: &mut Vm, var: u64);
     /// Lines for `--stats`.
@@ -86,8 +88,6 @@ impl Frame {
 pub mod leave {
     /// Up to here: start the activation at `fp` with that many arguments.
     pub const ARGS: u64 = 4095;
-    /// Return `ret` to the frame below the header at `fp`.
-    pub const RETURN: u64 = 4096;
     /// The next step is set up already.
     pub const SET: u64 = 4097;
 }
@@ -153,6 +153,8 @@ pub struct ExitPoint {
 
 /// Exits through one point before its unit is compiled again.
 pub const REFRESH: u64 = 24;
+/// Loops hope that integers from outside are no larger: then sums and products of two of them need no check.
+pub const SMALL: i64 = 1 << 28;
 /// Samples that make a code hot.
 const HOT: i32 = 2;
 /// `Code::native` of a code to be compiled before it first runs.
@@ -171,10 +173,10 @@ pub mod offset {
     pub const ALLOC_END: i32 = offset_of!(Vm, heap.alloc_end) as i32;
     pub const FP: i32 = offset_of!(Vm, fp) as i32;
     pub const EXIT: i32 = offset_of!(Vm, native_leave) as i32;
-    pub const RET: i32 = offset_of!(Vm, native_ret) as i32;
     pub const ARGS: i32 = offset_of!(Vm, native_args) as i32;
     pub const CODE_WORDS: i32 = offset_of!(Code, words) as i32;
     pub const CODE_NATIVE: i32 = offset_of!(Code, native) as i32;
+    pub const NATIVE_REGS: i32 = (offset_of!(Vm, native) + offset_of!(NativeCall, regs)) as i32;
     pub const RESUME_CODE: i32 = offset_of!(Resume, code) as i32;
     pub const PROTO_ENTRY: i32 = offset_of!(crate::frame::Proto, entry) as i32;
 }
@@ -326,7 +328,6 @@ impl Vm {
         let fp = self.fp;
         match self.native_leave {
             argc if argc <= leave::ARGS => self.activate_slow(fp, argc as usize),
-            leave::RETURN => self.deliver(fp, Value(self.native_ret)),
             leave::SET => {}
             point => {
                 // SAFETY: everything else is an exit point (invariant 2).
@@ -349,7 +350,9 @@ impl Vm {
                         match p.word {
                             0 => self.note_operands(p.code, p.pc as usize, fp),
                             i => {
-                                let seen = seen_of(Value(fp.word(i as usize)));
+                                let v = Value(fp.word(i as usize));
+                                let wide = v.as_fix().is_some_and(|n| n.unsigned_abs() > SMALL as u64);
+                                let seen = seen_of(v) | if wide { op::saw::WIDE } else { 0 };
                                 *self.profile.entry(word_key(self.pc.0, i as usize)).or_default() |= seen as u16;
                             }
                         }
@@ -361,6 +364,9 @@ impl Vm {
                     Why::Cold => {}
                     Why::Fault => {
                         let exit = self.native_exit;
+                        if n == REFRESH && matches!(exit, Exit::Force | Exit::Call) {
+                            self.with_tier(|t, vm| t.resume_point(vm, p.code, p.pc as usize));
+                        }
                         self.fault(exit)
                     }
                     Why::Poll => self.poll_native(),
@@ -510,6 +516,15 @@ pub mod helper {
     fn v(x: u64) -> Value {
         Value(x)
     }
+    /// The piece that is the machine's next step, taken from it; 0 if it is none.
+    #[inline(always)]
+    fn next_piece(vm: &mut Vm) -> u64 {
+        if vm.done.is_some() || vm.native.code.is_null() {
+            vm.native_leave = leave::SET;
+            return 0;
+        }
+        std::mem::replace(&mut vm.native.code, std::ptr::null()) as u64
+    }
     fn truth(vm: &mut Vm, r: R<bool>) -> u64 {
         match r {
             Ok(b) => {
@@ -523,13 +538,13 @@ pub mod helper {
         }
     }
     helpers! {
-        /// Primitive `id` of the `n` words in `Vm::native_args`.
-        prim(vm, id, n) {
-            let args = vm.native_args;
-            let args = args.map(Value);
-            let r = table::function(id as u16)(vm, &args[..n as usize]);
-            answer(vm, r)
-        };
+        /// Primitive `id` of up to four words. They come in machine registers: words that were just stored one by one and are
+        /// loaded in larger pieces again would wait for each other.
+        prim0(vm, id) { let r = table::function(id as u16)(vm, &[]); answer(vm, r) };
+        prim1(vm, id, x) { let r = table::function(id as u16)(vm, &[v(x)]); answer(vm, r) };
+        prim2(vm, id, x, y) { let r = table::function(id as u16)(vm, &[v(x), v(y)]); answer(vm, r) };
+        prim3(vm, id, x, y, z) { let r = table::function(id as u16)(vm, &[v(x), v(y), v(z)]); answer(vm, r) };
+        prim4(vm, id, x, y, z, w) { let r = table::function(id as u16)(vm, &[v(x), v(y), v(z), v(w)]); answer(vm, r) };
         /// Primitive `id` of the `n` words at `p`, registers of the running frame.
         prim_n(vm, id, p, n) {
             let args = Regs((p as *mut u64).wrapping_sub(crate::layout::FRAME_HEADER)).slice(0, n as usize);
@@ -562,6 +577,9 @@ pub mod helper {
         nth(vm, x, i) {
             if v(i).is_fix() && let Some(e) = coll::vector_at(v(x), v(i).fix_get()) {
                 return e.0;
+            }
+            if v(i).is_fix() && let Ok(at) = usize::try_from(v(i).fix_get()) && let Some(c) = coll::char_at(v(x), at) {
+                return Value::char(c).0;
             }
             let r = coll::nth(vm, v(x), v(i), None);
             answer(vm, r)
@@ -608,6 +626,18 @@ pub mod helper {
             let o = v(o).obj().expect("an object");
             vm.heap.write(o, i as usize, v(x));
             0
+        };
+        /// Starts the activation at `fp`: the address of the piece to go on with, its arguments in `Vm::native`, or 0 if the
+        /// next step is not in machine code.
+        activate(vm, fp, argc) {
+            let (fp, argc) = (Regs(fp as *mut u64), argc as usize);
+            vm.activate_slow(fp, argc);
+            next_piece(vm)
+        };
+        /// Returns `x` to the frame below the header at `top`; the answer is as that of `activate`.
+        deliver(vm, top, x) {
+            vm.deliver(Regs(top as *mut u64), v(x));
+            next_piece(vm)
         };
         /// Runs one instruction of the frame at `fp` in the interpreter: 0 if it went on to the next one, else the next
         /// step is set.

@@ -185,7 +185,9 @@ impl Graph {
             }
             Kind::MultiFn => n == 8 && symbol(w[0]) && map(w[4]) && map(w[5]) && meta(w[7]),
             Kind::Protocol => n == 5 && symbol(w[0]) && map(w[2]) && w[4].is_fix(),
-            Kind::ProtocolFn => n == 6 && w[0].is_kind(Kind::Protocol) && w[1].is_keyword() && meta(w[5]),
+            Kind::ProtocolFn => {
+                n == slot::PFN_LEN && w[0].is_kind(Kind::Protocol) && w[1].is_keyword() && meta(w[slot::PFN_META])
+            }
             Kind::KontFn => n == 1 && w[0].is_kind(Kind::Kont),
             Kind::Type => {
                 n == 5 && w[0].as_plain_symbol().is_some() && w[1].is_kind(Kind::Vector) && w[2].is_fix() && map(w[3])

@@ -474,7 +474,7 @@ impl<'a> Reader<'a> {
                 for &i in left {
                     o.set(
                         i,
-                        if matches!(kind, Kind::Regex) || kind == Kind::ProtocolFn && i == 4 {
+                        if matches!(kind, Kind::Regex) || kind == Kind::ProtocolFn && i == slot::PFN_VERSION {
                             Value::fix(-1)
                         } else {
                             Value::NIL

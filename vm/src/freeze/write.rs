@@ -847,7 +847,7 @@ pub(super) fn left_out(kind: Kind) -> &'static [usize] {
         Kind::Regex => &[1],
         // Codes and nodes of the trace.
         Kind::Exception => &[slot::EX_TRACE],
-        Kind::ProtocolFn => &[2, 3, 4],
+        Kind::ProtocolFn => &[3, 4, 5, 6, 7, 8, 9, 10, 11],
         Kind::Loader => &[loader::FILE],
         _ => &[],
     }

@@ -359,6 +359,11 @@ fns! {
     atom |vm, a| Ok(vm.alloc(Kind::Atom, &[a[0], Value::NIL, Value::NIL, Value::NIL]));
     reset_raw |vm, a| match a[0].obj() { Some(o) if matches!(o.kind(), Kind::Atom | Kind::Volatile | Kind::Ref | Kind::Box) => { vm.heap.write(o, 0, a[1]); Ok(a[1]) } _ => Err(coll::type_err(vm, a[0], "not a reference")) };
     // (yin.rt/cell-get ref i) and (yin.rt/cell-set! ref i v): metadata 1, watches 2, validator 3 of atoms and refs
+    swap_plain |vm, a| match a[0].as_kind(Kind::Atom) {
+        // 2 watches, 3 validator
+        Some(o) if o.get(2).is_nil() && o.get(3).is_nil() && o.get(0) == a[1] => { vm.heap.write(o, 0, a[2]); Ok(Value::TRUE) }
+        _ => Ok(Value::FALSE),
+    };
     cell_get |vm, a| match (a[0].obj(), a[1].as_fix()) { (Some(o), Some(i)) if matches!(o.kind(), Kind::Atom | Kind::Ref | Kind::Promise) && (0..o.len() as i64).contains(&i) => Ok(o.get(i as usize)), (Some(o), Some(i @ 2..=3)) if o.kind() == Kind::Var => Ok(o.get(slot::VAR_WATCHES + i as usize - 2)), _ => Err(coll::type_err(vm, a[0], "not a reference")) };
     cell_set |vm, a| match (a[0].obj(), a[1].as_fix()) { (Some(o), Some(i)) if matches!(o.kind(), Kind::Atom | Kind::Ref | Kind::Promise) && (0..o.len() as i64).contains(&i) => { vm.heap.write(o, i as usize, a[2]); Ok(a[2]) } (Some(o), Some(i @ 2..=3)) if o.kind() == Kind::Var => { vm.heap.write(o, slot::VAR_WATCHES + i as usize - 2, a[2]); Ok(a[2]) } _ => Err(coll::type_err(vm, a[0], "not a reference")) };
     atom_p |_vm, a| kind_is(a[0], &[Kind::Atom]);
@@ -581,6 +586,7 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.rt/sort" 1 1 0 sort_default "A realised collection sorted by compare.";
     "yin.rt/atom" 1 1 0 atom "A new atom.";
     "yin.rt/reset" 2 2 0 reset_raw "Sets a reference.";
+    "yin.rt/swap-plain" 3 3 0 swap_plain "Sets an atom that has neither validator nor watches and still has the old value; was it so?";
     "yin.rt/cell-get" 2 2 0 cell_get "Part of a reference.";
     "yin.rt/cell-set!" 3 3 0 cell_set "Sets a part of a reference.";
     "yin.rt/atom?" 1 1 PURE atom_p "Is it an atom?";

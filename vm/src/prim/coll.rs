@@ -674,8 +674,10 @@ pub fn map_entries(vm: &mut Vm, m: Value) -> Vec<(Value, Value)> {
 // ---- equality, hash, order
 /// Clojure's `=`. Nested data is compared with a work list; lazy seqs are realised cell by cell.
 pub fn equiv(vm: &mut Vm, a: Value, b: Value) -> R<bool> {
-    let mut work = vec![(a, b)];
-    while let Some((a, b)) = work.pop() {
+    // Nothing is allocated for what has no parts.
+    let mut work = Vec::new();
+    let mut pair = Some((a, b));
+    while let Some((a, b)) = pair.take().or_else(|| work.pop()) {
         if a == b && !a.is_inline_f64() {
             if a.as_kind(Kind::Float64).is_some_and(|o| f64::from_bits(o.raw(0)).is_nan()) {
                 return Ok(false);

@@ -221,7 +221,24 @@ enum Arith {
     Mul,
 }
 
+#[inline]
 fn arith(vm: &mut Vm, op: Arith, a: Value, b: Value, m: u8) -> R {
+    // Tagged words are eight times the number: what overflows goes the general way.
+    if Value::both_fix(a, b) {
+        let (x, y) = (a.bits() as i64, b.bits() as i64);
+        let r = match op {
+            Arith::Add => x.checked_add(y),
+            Arith::Sub => x.checked_sub(y),
+            Arith::Mul => a.fix_get().checked_mul(y),
+        };
+        if let Some(r) = r {
+            return Ok(Value(r as u64));
+        }
+    }
+    arith_any(vm, op, a, b, m)
+}
+#[inline(never)]
+fn arith_any(vm: &mut Vm, op: Arith, a: Value, b: Value, m: u8) -> R {
     let (x, y) = (want(vm, a)?, want(vm, b)?);
     let big_op = |x: BigInt, y: BigInt| match op {
         Arith::Add => x + y,
@@ -441,7 +458,15 @@ pub fn cmp(a: &Num, b: &Num) -> Option<Ordering> {
         }
     }
 }
+#[inline]
 fn compare(vm: &mut Vm, a: Value, b: Value) -> R<Option<Ordering>> {
+    if Value::both_fix(a, b) {
+        return Ok(Some((a.bits() as i64).cmp(&(b.bits() as i64))));
+    }
+    compare_any(vm, a, b)
+}
+#[inline(never)]
+fn compare_any(vm: &mut Vm, a: Value, b: Value) -> R<Option<Ordering>> {
     let (x, y) = (want(vm, a)?, want(vm, b)?);
     Ok(cmp(&x, &y))
 }

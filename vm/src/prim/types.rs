@@ -398,16 +398,25 @@ impl Vm {
             return Err(self.err(ErrKind::Arity, "Wrong number of args (0) passed to a protocol function"));
         };
         let t = self.type_of(this);
-        // [protocol, method keyword, cached type, cached function, version]
         let protocol = f.get(0).obj().expect("a protocol");
-        if f.get(2) == t && f.get(4) == protocol.get(4) {
-            return Ok(f.get(3));
+        let current = f.get(slot::PFN_VERSION) == protocol.get(4);
+        if current && let Some(way) = slot::PFN_WAYS.into_iter().find(|w| f.get(*w) == t) {
+            return Ok(f.get(way + 1));
         }
         match self.protocol_method(protocol, f.get(1), this, t)? {
             Some(m) => {
-                self.heap.write(f, 2, t);
-                self.heap.write(f, 3, m);
-                self.heap.write(f, 4, protocol.get(4));
+                // The newest comes first, the oldest is forgotten.
+                for to in slot::PFN_WAYS.into_iter().rev() {
+                    let first = to == slot::PFN_WAYS[0];
+                    let (ty, method) = match (first, current) {
+                        (true, _) => (t, m),
+                        (false, true) => (f.get(to - 2), f.get(to - 1)),
+                        (false, false) => (Value::NIL, Value::NIL),
+                    };
+                    self.heap.write(f, to, ty);
+                    self.heap.write(f, to + 1, method);
+                }
+                self.heap.write(f, slot::PFN_VERSION, protocol.get(4));
                 Ok(m)
             }
             None => {
@@ -566,7 +575,7 @@ fn meta_slot(o: Obj) -> Option<usize> {
         Kind::Atom | Kind::Ref => Some(1),
         Kind::Namespace => Some(3),
         Kind::MultiFn => Some(7),
-        Kind::ProtocolFn => Some(5),
+        Kind::ProtocolFn => Some(slot::PFN_META),
         _ => None,
     }
 }
@@ -745,14 +754,12 @@ fns! {
                 let name = name_text(vm, t.get(0));
                 return Err(vm.err(ErrKind::Arity, format!("Wrong number of args ({}) passed to: {name}", a.len() - 1)));
             }
-            let mut words = vec![a[0]];
-            if t.get(2) == Value::fix(1) {
-                words.extend([Value::NIL, Value::NIL]);
-                words.extend(&a[1..]);
-                return Ok(vm.alloc(Kind::Record, &words));
-            }
-            words.extend(&a[1..]);
-            Ok(vm.alloc(Kind::Instance, &words))
+            let (kind, first) = if t.get(2) == Value::fix(1) { (Kind::Record, 3) } else { (Kind::Instance, 1) };
+            let o = vm.heap.alloc(kind, 0, first + n);
+            o.set(0, a[0]);
+            (1..first).for_each(|i| o.set(i, Value::NIL));
+            a[1..].iter().enumerate().for_each(|(i, v)| o.set(first + i, *v));
+            Ok(o.into())
         }
         None => Err(not_type(vm, a[0])),
     };
@@ -800,7 +807,11 @@ fns! {
         let impls = hamt::empty(vm);
         Ok(vm.alloc(Kind::Protocol, &[a[0], a[1], impls, a[2], Value::ZERO]))
     };
-    protocol_fn |vm, a| Ok(vm.alloc(Kind::ProtocolFn, &[a[0], a[1], Value::NIL, Value::NIL, Value::fix(-1), Value::NIL]));
+    protocol_fn |vm, a| {
+        let mut words = [Value::NIL; slot::PFN_LEN];
+        (words[0], words[1], words[slot::PFN_VERSION]) = (a[0], a[1], Value::fix(-1));
+        Ok(vm.alloc(Kind::ProtocolFn, &words))
+    };
     // (yin.rt/extend protocol type method-map): adds to what is there.
     extend |vm, a| match a[0].as_kind(Kind::Protocol) {
         Some(p) => {

@@ -54,38 +54,42 @@
   (tell-watches a old new)
   new)
 
-(defn- plain-atom?
-  "Is it an atom, without validator and watches?"
-  [a]
-  (and (yin.rt/atom? a) (nil? (yin.rt/cell-get a 3)) (nil? (yin.rt/cell-get a 2))))
-
 (defn- not-atom [a]
   (yin.rt/raise :type (str (pr-str (class a)) " cannot be cast to clojure.lang.IAtom")))
+
+(defn- set-any [a old new]
+  (if (yin.rt/atom? a) (set-atom a old new) (not-atom a)))
 
 (defn swap! "Sets atom a to (f value args…)."
   ([a f]
    (let [old (yin.rt/deref a) new (f old)]
-     (cond (plain-atom? a) (yin.rt/reset a new)
-           (yin.rt/atom? a) (set-atom a old new)
-           :else (not-atom a))))
+     (cond (yin.rt/swap-plain a old new) new
+           (identical? old (yin.rt/deref a)) (set-any a old new)
+           :else (recur a f))))
   ([a f x]
    (let [old (yin.rt/deref a) new (f old x)]
-     (cond (plain-atom? a) (yin.rt/reset a new)
-           (yin.rt/atom? a) (set-atom a old new)
-           :else (not-atom a))))
+     (cond (yin.rt/swap-plain a old new) new
+           (identical? old (yin.rt/deref a)) (set-any a old new)
+           :else (recur a f x))))
   ([a f x y]
    (let [old (yin.rt/deref a) new (f old x y)]
-     (cond (plain-atom? a) (yin.rt/reset a new)
-           (yin.rt/atom? a) (set-atom a old new)
-           :else (not-atom a))))
-  ([a f x y & args]
-   (let [old (yin.rt/deref a) new (apply f old x y args)]
-     (if (yin.rt/atom? a) (set-atom a old new) (not-atom a)))))
+     (cond (yin.rt/swap-plain a old new) new
+           (identical? old (yin.rt/deref a)) (set-any a old new)
+           :else (recur a f x y))))
+  ([a f x y z]
+   (let [old (yin.rt/deref a) new (f old x y z)]
+     (cond (yin.rt/swap-plain a old new) new
+           (identical? old (yin.rt/deref a)) (set-any a old new)
+           :else (recur a f x y z))))
+  ([a f x y z & args]
+   (let [old (yin.rt/deref a) new (apply f old x y z args)]
+     (cond (yin.rt/swap-plain a old new) new
+           (identical? old (yin.rt/deref a)) (set-any a old new)
+           :else (recur a f x y z args)))))
 
 (defn reset! "Sets atom a to x." [a x]
-  (cond (plain-atom? a) (yin.rt/reset a x)
-        (yin.rt/atom? a) (set-atom a (yin.rt/deref a) x)
-        :else (not-atom a)))
+  (let [old (yin.rt/deref a)]
+    (if (yin.rt/swap-plain a old x) x (set-any a old x))))
 
 (defn compare-and-set! "Sets atom a to new if its value is old; did it?" [a old new]
   (if (yin.rt/atom? a)
