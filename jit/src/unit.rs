@@ -348,7 +348,7 @@ impl Tier for Jit {
         }
     }
     fn resume_point(&mut self, vm: &mut Vm, code: *const Code, at: usize) {
-        if self.refused.contains(&(code as usize)) {
+        if self.refused.contains_key(&(code as usize)) {
             return;
         }
         if !self.units.contains_key(&(code as usize)) {
