@@ -21,7 +21,7 @@ use yin_vm::Vm;
 use yin_vm::inspect::library::{Rules, get};
 use yin_vm::inspect::moment::{self, Go, Moment, Why};
 use yin_vm::inspect::trace::{Level, Trace};
-use yin_vm::inspect::{exec, globals, load};
+use yin_vm::inspect::{exec, globals, jit, load};
 
 type Failed = (i32, String);
 
@@ -37,7 +37,9 @@ fn answer(vm: &Vm, moment: Option<&Moment>, first_code: usize, q: &Question) -> 
         Some(m) => vm.moment_source(m, &lexicon, &wants),
         None => vm.run_source(&lexicon, &wants),
     };
-    let parts: Vec<(&str, &dyn Part)> = vec![("ast", &ast), ("globals", &globals), ("exec", &exec), ("run", &run)];
+    let jit = jit::source(vm, &lexicon, &wants);
+    let parts: Vec<(&str, &dyn Part)> =
+        vec![("ast", &ast), ("globals", &globals), ("exec", &exec), ("run", &run), ("jit", &jit)];
     q.run(&parts)
 }
 

@@ -55,7 +55,7 @@ resume:  --load FILE       evaluates definitions first, so that the program goes
                            neither (error, the default)
 
 queries: --rules FILE      more rules; --in NAME=EDN gives an input a value
-         --source S,…      what is asked: ast (nodes), exec (instructions), types, run (runs the program)
+         --source S,…      what is asked: ast (nodes), exec (instructions); types, run, jit run the program
          --passes FILE     rewrites every form by rules before it runs; `default` are the shipped ones
          --trace calls|steps    records the run: `yin query` asks about it, `yin run` writes it to --trace-file FILE;
                            --trace-limit N rows at most (1_000_000)

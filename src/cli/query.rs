@@ -14,7 +14,7 @@ use yin_vm::inspect::library::Rules;
 use yin_vm::inspect::{exec, globals, load};
 
 /// What to ask about.
-const SOURCES: &[&str] = &["ast", "exec", "types", "run"];
+const SOURCES: &[&str] = &["ast", "exec", "types", "run", "jit"];
 
 /// A query as asked: its form, its rules, its inputs.
 pub struct Question {
@@ -219,13 +219,15 @@ fn ask(o: &Options) -> Result<i32, Failed> {
     let first_root = vm.ast.roots.len();
     let first_code = vm.n_codes();
     let has = |s: &str| question.sources.iter().any(|x| x == s);
-    let runs = has("run") || has("types") || o.trace.is_some();
+    let runs = has("run") || has("types") || has("jit") || o.trace.is_some();
     let wanted = question.wanted();
     let wants = |a: &str| wanted.wants(a);
     let lexicon = Lexicon::shared();
     if runs {
         let files = sources(&o.args)?;
-        let [file] = &files[..] else { return Err(usage("--source run and types take one program, which is run")) };
+        let [file] = &files[..] else {
+            return Err(usage("--source run, types and jit take one program, which is run"));
+        };
         return super::inspect::run_and_ask(vm, file, first_code, question, format, o);
     }
     let first_node = yin_ast::NodeId(vm.ast.len() as u32);

@@ -133,6 +133,7 @@ pub(crate) fn at(
         n_locals: 0,
         n_threads: 0,
         functions: FxHashMap::default(),
+        kinds: FxHashMap::default(),
     };
     s.a.int(STEPS, 1, vm.steps() as i64);
     s.a.int(HEAP_BYTES, 1, vm.heap.used_bytes() as i64);
@@ -158,6 +159,8 @@ struct Snapshot<'a> {
     n_locals: u32,
     n_threads: u32,
     functions: FxHashMap<usize, Option<datoms::value::Word>>,
+    /// Words of the names of kinds.
+    kinds: FxHashMap<Kind, datoms::value::Word>,
 }
 
 /// The frames of one thread or continuation, across its segments.
@@ -464,7 +467,11 @@ impl Snapshot<'_> {
 
     fn describe(&mut self, o: Obj, e: u32) {
         let vm = self.vm;
-        self.a.value(KIND, e, || show::kind_keyword(o.kind()));
+        if self.a.wants(&[KIND]) {
+            let a = &self.a;
+            let word = *self.kinds.entry(o.kind()).or_insert_with(|| a.word(&show::kind_keyword(o.kind())));
+            self.a.add(KIND, e, word);
+        }
         self.a.int(WORDS, e, o.len() as i64 + 1);
         self.a.value(VALUE, e, || show::shown(vm, o.into()));
         match o.kind() {
