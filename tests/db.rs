@@ -159,3 +159,23 @@ fn failures_have_their_status() {
     let out = p.run(&["verify", "s"]);
     assert_eq!(out.status.code(), Some(1));
 }
+
+#[test]
+fn a_store_joins_with_a_program() {
+    let p = Place::new("join");
+    p.ok(&["create", "s"]);
+    p.ok(&["transact", "s", "[{:fn user/f :owner \"Ada\"} {:fn user/h :owner \"Bob\"}]"]);
+    std::fs::write(p.0.join("a.clj"), "(defn f [x] x) (defn g [x] (f x))").expect("written");
+    let query = "[:find ?by ?owner :in $ % $s :where (caller ?f ?by) [$s ?r :fn ?f] [$s ?r :owner ?owner]]";
+    let out = Command::new(env!("CARGO_BIN_EXE_yin"))
+        .args(["query", query, "a.clj", "--in", "$s=s", "--format", "edn"])
+        .current_dir(&p.0)
+        .output()
+        .expect("yin runs");
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout),
+        "#{[user/g \"Ada\"]}\n",
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}

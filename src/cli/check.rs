@@ -59,7 +59,13 @@ fn check(o: &Options) -> Result<i32, (i32, String)> {
         let severity =
             get(c, "severity").map_or("warning".into(), |s| s.to_string().trim_start_matches(':').to_string());
         let message = get(c, "message").and_then(Edn::as_str).unwrap_or("found by this check").to_string();
-        let question = Question { query: query.clone(), rules: rules.clone(), inputs: Vec::new(), sources: Vec::new() };
+        let question = Question {
+            query: query.clone(),
+            rules: rules.clone(),
+            inputs: Vec::new(),
+            sources: Vec::new(),
+            stores: Vec::new(),
+        };
         let out = question.run(&parts).map_err(|e| usage(format!("check {name}: {e}")))?;
         let names: Vec<String> = query.as_seq().unwrap_or_default().iter().skip(1).map(ToString::to_string).collect();
         for row in out.rows() {

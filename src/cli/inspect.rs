@@ -240,7 +240,7 @@ fn request(line: &str, token: &str) -> Result<(Question, Shape), String> {
         .map_or(Vec::new(), |m| m.iter().filter_map(|(k, v)| Some((Symbol::new(k.as_str()?), v.clone()))).collect());
     let query = get(&form, "query").cloned().ok_or("the request has no query")?;
     let shape = Shape::named(get(&form, "format").and_then(Edn::as_str), Shape::Table).map_err(|e| e.1)?;
-    Ok((Question { query, rules, inputs, sources: Vec::new() }, shape))
+    Ok((Question { query, rules, inputs, sources: Vec::new(), stores: Vec::new() }, shape))
 }
 
 /// Asks a process: `yin query QUERY --attach ADDRESS --token TOKEN`.

@@ -54,7 +54,7 @@ resume:  --load FILE       evaluates definitions first, so that the program goes
          --on-conflict ours|theirs|error   which of two definitions of one name counts: those here, those that arrive, or
                            neither (error, the default)
 
-queries: --rules FILE      more rules; --in NAME=EDN gives an input a value
+queries: --rules FILE      more rules; --in NAME=EDN gives an input a value, --in '$NAME=DIR' a store
          --source S,…      what is asked: ast (nodes), exec (instructions); types, run, jit run the program
          --passes FILE     rewrites every form by rules before it runs; `default` are the shipped ones
          --trace calls|steps    records the run: `yin query` asks about it, `yin run` writes it to --trace-file FILE;

@@ -2,10 +2,12 @@
 
 use super::shape::{self, Shape};
 use super::{Options, eval, machine};
+use datoms::disk::Store;
 use datoms::edn::{Edn, Symbol, read};
 use datoms::lazy::{Lexicon, Part, Union};
 use datoms::query::{Input, Options as QueryOptions, Output, Prepared};
 use datoms::source::Source;
+use datoms::store::Database;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use yin_vm::Vm;
@@ -22,6 +24,8 @@ pub struct Question {
     pub rules: Rules,
     pub inputs: Vec<(Symbol, Edn)>,
     pub sources: Vec<String>,
+    /// Stores on disk, by the names of inputs with `$`.
+    pub stores: Vec<(String, Database)>,
 }
 
 pub fn run(o: &Options) -> i32 {
@@ -61,9 +65,14 @@ pub fn question(o: &Options) -> Result<Question, Failed> {
     if let Some(own) = own {
         rules.add(&own.to_string()).map_err(|e| usage(format!("the query's :rules: {e}")))?;
     }
-    let mut inputs = Vec::new();
+    let (mut inputs, mut stores) = (Vec::new(), Vec::new());
     for i in &o.inputs {
         let (name, value) = i.split_once('=').ok_or_else(|| usage(format!("--in takes NAME=EDN, not {i}")))?;
+        if name.starts_with('$') && Path::new(value).is_dir() {
+            let db = Store::read_only(Path::new(value)).map_err(|e| usage(format!("{value}: {e}")))?;
+            stores.push((name.to_string(), db));
+            continue;
+        }
         let value = read(value).map_err(|e| usage(format!("--in {name}: {e}")))?;
         let name = if name.starts_with(['?', '$']) { name.to_string() } else { format!("?{name}") };
         inputs.push((Symbol::new(name), value));
@@ -72,7 +81,7 @@ pub fn question(o: &Options) -> Result<Question, Failed> {
     if let Some(bad) = sources.iter().find(|s| !SOURCES.contains(&s.as_str())) {
         return Err(usage(format!("--source knows {}, not {bad}", SOURCES.join(", "))));
     }
-    Ok(Question { query, rules, inputs, sources })
+    Ok(Question { query, rules, inputs, sources, stores })
 }
 
 /// A query with all its parts: bare clauses find all their variables; a map may hold `:rules`.
@@ -180,7 +189,11 @@ impl Question {
     /// Runs it on parts that together are `$`.
     pub fn run(&self, parts: &[(&str, &dyn Part)]) -> Result<Output, String> {
         let union = Union::new(parts.iter().map(|p| p.1).collect()).ok_or("there is nothing to ask")?;
-        let (query, names) = with_section_in(&self.query, self.inputs.iter().map(|(n, _)| n.as_str()), true);
+        let (query, names) = with_section_in(
+            &self.query,
+            self.stores.iter().map(|(n, _)| n.as_str()).chain(self.inputs.iter().map(|(n, _)| n.as_str())),
+            true,
+        );
         let mut inputs: Vec<Input> = Vec::new();
         for name in &names {
             let text = name.as_symbol().map_or("", |s| s.as_str());
@@ -188,6 +201,7 @@ impl Question {
             inputs.push(match text {
                 "$" => Input::Source(&union),
                 "%" => Input::Value(self.rules.value()),
+                _ if let Some((_, db)) = self.stores.iter().find(|(n, _)| n == text) => Input::Source(db),
                 _ => match (text.strip_prefix('$').and_then(part), self.value_for(name)) {
                     (Some(p), _) => Input::Source(p as &dyn Source),
                     (None, Some(v)) => Input::Value(v.clone()),
