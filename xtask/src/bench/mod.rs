@@ -158,6 +158,9 @@ fn exact(r: &Request) -> Done {
         None => 5,
     };
     let runs = (0..n).map(|_| count::everything(r.only.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    if let Some(path) = &r.json {
+        runs[0].write(path).map_err(failed)?;
+    }
     let mut uneven = Vec::new();
     for name in runs[0].figures.keys() {
         let values: Vec<u64> = runs.iter().filter_map(|b| b.figures.get(name).copied()).collect();
