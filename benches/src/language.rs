@@ -61,7 +61,7 @@ pub fn ready(name: &str) -> Option<Work> {
             let mut vm = machine();
             let roots = analyse(&mut vm, &functions(5));
             Box::new(move || {
-                let env = Env { prims: &vm.prim_ids };
+                let env = Env { prims: &vm.prim_ids, redefined: &vm.redefined };
                 let words = |r: &NodeId| compile(&vm.ast, *r, &env).expect("it fits").arities[0].consts.len() as u64;
                 roots.iter().map(words).sum()
             })

@@ -7,13 +7,15 @@ use crate::code::{CodeDraft, Const, FnDraft, Handler, LocalDraft, SiteDraft};
 use crate::op::{self, Op};
 use crate::value::Value;
 use datoms::edn::Edn;
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use yin_ast::{Ast, Kind, NodeId};
 
 /// Facts about globals.
 pub struct Env<'a> {
     /// Ids of primitives that may be called without looking at their var.
     pub prims: &'a HashMap<&'static str, u16>,
+    /// Names of those that are something else now: they are called like any function.
+    pub redefined: &'a HashSet<String>,
 }
 
 /// Where a value goes.
@@ -316,7 +318,7 @@ impl Compiler<'_> {
         if self.ast.kind(id) != Kind::Variable || self.ast.refers_to(id).is_some() {
             return None;
         }
-        let name = self.ast.name(id)?;
+        let name = self.ast.name(id).filter(|n| !self.env.redefined.contains(*n))?;
         // The library dereferences before it has a `deref` of its own.
         if name == "yin.rt/deref" { Some("deref") } else { name.strip_prefix("clojure.core/") }
     }
@@ -747,7 +749,7 @@ impl Compiler<'_> {
             && ast.refers_to(c[0]).is_none()
             && let Some(name) = ast.name(c[0])
         {
-            if let Some(&p) = self.env.prims.get(name) {
+            if let Some(&p) = self.env.prims.get(name).filter(|_| !self.env.redefined.contains(name)) {
                 let def = crate::prim::table::get(p).expect("in the table");
                 let n = c.len() - 1;
                 let fits =

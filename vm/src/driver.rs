@@ -352,7 +352,8 @@ impl Vm {
             self.pending.stop = Stop::Memory;
             return Err(Exit::Stop);
         }
-        let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids }) {
+        let draft = match compile::compile(&self.ast, root, &Env { prims: &self.prim_ids, redefined: &self.redefined })
+        {
             Ok(d) => d,
             Err(m) => return Err(self.err(ErrKind::Syntax, m)),
         };
@@ -716,7 +717,7 @@ fns! {
         let Some(s) = vm.symbol_id(a[1]) else { return Err(coll::type_err(vm, a[1], "not a symbol")) };
         let m = types::meta_of(vm, a[1]);
         let v = vm.intern_var(id, s);
-        if let Some(x) = a.get(2) { vm.heap.write(v, slot::VAR_ROOT, *x); }
+        if let Some(x) = a.get(2) { vm.set_root(v, *x); }
         if !m.is_nil() { vm.heap.write(v, slot::VAR_META, m); }
         Ok(v.into())
     };

@@ -276,6 +276,8 @@ pub struct Vm {
     pub(crate) profile: HashMap<u64, u16>,
     /// Vars whose roots compiled code relies on.
     pub(crate) watched: HashSet<u64>,
+    /// Primitives whose vars have another root now, by name: what is compiled from here on asks the var.
+    pub redefined: HashSet<String>,
     /// Compile everything before it runs.
     pub(crate) always: bool,
     /// Rewrites every top-level form before it is compiled, if there are passes.
@@ -365,6 +367,7 @@ impl Vm {
             native_args: [0; 8],
             profile: HashMap::default(),
             watched: HashSet::default(),
+            redefined: HashSet::default(),
             always: false,
             passes: None,
             trace: None,

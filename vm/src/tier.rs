@@ -316,6 +316,15 @@ impl Vm {
         if !self.watched.is_empty() && self.watched.remove(&Value::from(var).0) {
             self.with_tier(|t, vm| t.var_changed(vm, Value::from(var).0));
         }
+        let old = var.get(crate::layout::slot::VAR_ROOT);
+        if (old.is_kind(Kind::PrimFn) || v.is_kind(Kind::PrimFn)) && self.library.has_address(var.0 as usize) {
+            let name = self.var_text(var);
+            let own = v.as_kind(Kind::PrimFn).and_then(|p| p.get(0).as_plain_symbol());
+            match own.is_some_and(|p| self.names.text(p) == name) {
+                true => self.redefined.remove(&name),
+                false => self.redefined.insert(name),
+            };
+        }
         self.heap.write(var, crate::layout::slot::VAR_ROOT, v);
     }
 

@@ -264,7 +264,7 @@ impl Vm {
         if let Some(why) = stuck(&self.ast, &nodes) {
             return Err(why);
         }
-        let draft = compile::compile(&self.ast, root, &Env { prims: &self.prim_ids })?;
+        let draft = compile::compile(&self.ast, root, &Env { prims: &self.prim_ids, redefined: &self.redefined })?;
         if size_of_draft(&draft) > 64 * packed.len() + 4096 {
             return Err("a form grows too much when it is compiled".into());
         }
