@@ -131,7 +131,7 @@ impl Jit {
         starts: &[Start],
         frame: Option<(usize, Frame)>,
     ) -> Result<(), String> {
-        let began = std::time::Instant::now();
+        let began = yin_vm::clock::now_ns();
         if self.backend.is_none() {
             self.backend = Some(Backend::new()?);
             vm.install_stubs(abi::stubs());
@@ -232,7 +232,7 @@ impl Jit {
         self.shapes = env.shapes;
         backend.module.finalize_definitions().map_err(|e| e.to_string())?;
         self.exits.extend(exits);
-        self.counts.ns += began.elapsed().as_nanos() as u64;
+        self.counts.ns += yin_vm::clock::now_ns() - began;
         if let Some(e) = error {
             return Err(e);
         }

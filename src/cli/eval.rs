@@ -75,9 +75,9 @@ pub fn run(o: &Options, print: bool) -> i32 {
     report::watch_interrupts();
     // A program as datoms is an expression: its value is its output.
     let as_datoms = !print && name.ends_with(".edn");
-    let started = std::time::Instant::now();
+    let started = yin_vm::clock::now_ns();
     let result = if as_datoms { vm.eval_datoms(&source) } else { vm.eval_text(&source, &name) };
-    let ran = started.elapsed();
+    let ran = std::time::Duration::from_nanos(yin_vm::clock::now_ns() - started);
     let result = match result {
         Ok(v) if print || as_datoms => vm.pr_now(v).map(Some),
         Ok(_) => Ok(None),

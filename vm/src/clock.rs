@@ -4,7 +4,7 @@
 //! nanoseconds has none, and a run of one build on one input executes the same instructions to the last one.
 
 /// Nanoseconds of the monotonic clock, from an unspecified start.
-pub(crate) fn now_ns() -> u64 {
+pub fn now_ns() -> u64 {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `t` is a valid place for the answer; the monotonic clock exists everywhere we run.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut t) };

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `value` (what a word means), `layout` (shapes of objects), `heap`, `names`, `machine`, `prim`.
 
-mod clock;
+pub mod clock;
 pub mod code;
 mod collect;
 pub mod compile;
