@@ -246,11 +246,12 @@ impl Piece<'_, '_, '_> {
             Op::Get => self.helper2(a, h!(get), b, c),
             Op::Nth => self.nth(a, b, c),
             Op::First => self.by_kind(a, b, &[Kind::List, Kind::Cons], |p, v| p.payload(v, 0), h!(first)),
-            Op::Rest => self.helper1(a, h!(rest), b),
-            Op::NextSeq => self.helper1(a, h!(next), b),
+            // The rest of a list is a list.
+            Op::Rest => self.by_kind(a, b, &[Kind::List], |p, v| p.payload(v, 1), h!(rest)),
+            Op::NextSeq => self.next_seq(a, b),
             Op::Seq => self.by_kind(a, b, &[Kind::List, Kind::Cons], |_, v| v, h!(seq)),
             Op::Count => self.helper1(a, h!(count), b),
-            Op::Cons => self.helper2(a, h!(cons), b, c),
+            Op::Cons => self.cons(a, b, c),
             Op::Conj => self.helper2(a, h!(conj), b, c),
             Op::Assoc => {
                 let d = self.slot((self.code().words()[self.pc + 1] >> 16) as u16 as usize);
@@ -270,7 +271,7 @@ impl Piece<'_, '_, '_> {
             }
             Op::MakeBox => {
                 let x = self.tagged(b);
-                let v = self.call(h!(make_box), &[x]);
+                let v = self.allocate(Kind::Box, &[x], |p| p.call(h!(make_box), &[x]));
                 self.define(a, Ty::Any, v);
             }
             Op::GetBox => {
@@ -290,14 +291,20 @@ impl Piece<'_, '_, '_> {
             Op::Closure if op::aux(w) <= 8 => {
                 let n = op::aux(w) as usize;
                 let words = self.code().words();
-                let vm = self.vm();
-                for i in 0..n {
-                    let v = self.tagged(self.slot(op::capture_reg(&words[self.pc + 1..], i) as usize));
-                    self.b.ins().store(mem(), v, vm, yin_vm::tier::offset::ARGS + 8 * i as i32);
-                }
+                let captures: Vec<Value> = (0..n)
+                    .map(|i| self.tagged(self.slot(op::capture_reg(&words[self.pc + 1..], i) as usize)))
+                    .collect();
                 let proto = self.iconst(self.code().consts()[op::ui(w)].bits() as i64);
-                let n = self.iconst(n as i64);
-                let v = self.call(h!(closure), &[proto, n]);
+                let nil = self.iconst(Word64::NIL.bits() as i64);
+                let all: Vec<Value> = [proto, nil].into_iter().chain(captures.iter().copied()).collect();
+                let v = self.allocate(Kind::Closure, &all, |p| {
+                    let vm = p.vm();
+                    for (i, v) in captures.iter().enumerate() {
+                        p.b.ins().store(mem(), *v, vm, yin_vm::tier::offset::ARGS + 8 * i as i32);
+                    }
+                    let n = p.iconst(n as i64);
+                    p.call(h!(closure), &[proto, n])
+                });
                 self.define(a, Ty::Any, v);
             }
             Op::Field => self.record_field(a, b, op::c(w)),
@@ -1332,6 +1339,86 @@ impl Piece<'_, '_, '_> {
         }
         self.b.switch_to_block(slow);
         let r = self.call_checked(h!(get), &[m, key]);
+        self.b.ins().jump(done, &[BlockArg::Value(r)]);
+        self.b.switch_to_block(done);
+        self.define(a, Ty::Any, out);
+    }
+    /// A new young object of the given words; the helper where the block at hand is full.
+    fn allocate(&mut self, kind: Kind, words: &[Value], slow: impl FnOnce(&mut Self) -> Value) -> Value {
+        use yin_vm::tier::offset::{ALLOC, ALLOC_END};
+        let (room, full, done) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let out = self.merge_param(done, I64);
+        let (p, last) = (self.field(ALLOC), self.field(ALLOC_END));
+        let end = self.b.ins().iadd_imm_s(p, 8 * (words.len() as i64 + 1));
+        let fits = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, end, last);
+        self.b.set_cold_block(full);
+        self.b.ins().brif(fits, room, &[], full, &[]);
+        self.b.switch_to_block(room);
+        let vm = self.vm();
+        self.b.ins().store(mem(), end, vm, ALLOC);
+        let header = self.iconst(kind as i64 | (words.len() as i64) << 32);
+        self.b.ins().store(mem(), header, p, 0);
+        for (i, w) in words.iter().enumerate() {
+            self.b.ins().store(mem(), *w, p, 8 * (i as i32 + 1));
+        }
+        let v = self.b.ins().iadd_imm_s(p, 4);
+        self.b.ins().jump(done, &[BlockArg::Value(v)]);
+        self.b.switch_to_block(full);
+        let v = slow(self);
+        self.b.ins().jump(done, &[BlockArg::Value(v)]);
+        self.b.switch_to_block(done);
+        out
+    }
+    /// Is the object that `v` refers to of a kind between two?
+    fn kind_between(&mut self, v: Value, first: Kind, last: Kind) -> Value {
+        let h = self.header(v);
+        let kind = self.b.ins().band_imm_u(h, 0xFF);
+        let n = self.b.ins().iadd_imm_s(kind, -(first as i64));
+        self.b.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, n, last as i64 - first as i64)
+    }
+    /// The next cell of a chain of cells, else the helper.
+    fn next_seq(&mut self, a: usize, b: usize) {
+        let v = self.tagged(b);
+        let [cell, more, object, slow, done] = std::array::from_fn(|_| self.b.create_block());
+        let maybe = self.b.create_block();
+        let out = self.merge_param(done, I64);
+        let is_ref = self.is_ref(v);
+        self.b.ins().brif(is_ref, maybe, &[], slow, &[]);
+        self.b.switch_to_block(maybe);
+        let is = self.kind_between(v, Kind::List, Kind::Cons);
+        self.b.ins().brif(is, cell, &[], slow, &[]);
+        self.b.switch_to_block(cell);
+        let next = self.payload(v, 1);
+        let is_ref = self.is_ref(next);
+        self.b.ins().brif(is_ref, object, &[], slow, &[]);
+        self.b.switch_to_block(object);
+        let is = self.kind_between(next, Kind::List, Kind::Cons);
+        self.b.ins().brif(is, done, &[BlockArg::Value(next)], more, &[]);
+        self.b.switch_to_block(more);
+        let empty = self.kind_between(next, Kind::EmptyList, Kind::EmptyList);
+        let nil = self.iconst(Word64::NIL.bits() as i64);
+        self.b.ins().brif(empty, done, &[BlockArg::Value(nil)], slow, &[]);
+        self.b.switch_to_block(slow);
+        let r = self.call_checked(h!(next), &[v]);
+        self.b.ins().jump(done, &[BlockArg::Value(r)]);
+        self.b.switch_to_block(done);
+        self.define(a, Ty::Any, out);
+    }
+    /// A new cell before a chain of cells or a lazy seq, else the helper.
+    fn cons(&mut self, a: usize, x: usize, s: usize) {
+        let (x, s) = (self.tagged(x), self.tagged(s));
+        let [maybe, seq, slow, done] = std::array::from_fn(|_| self.b.create_block());
+        let out = self.merge_param(done, I64);
+        let is_ref = self.is_ref(s);
+        self.b.ins().brif(is_ref, maybe, &[], slow, &[]);
+        self.b.switch_to_block(maybe);
+        let is = self.kind_between(s, Kind::List, Kind::LazySeq);
+        self.b.ins().brif(is, seq, &[], slow, &[]);
+        self.b.switch_to_block(seq);
+        let cell = self.allocate(Kind::Cons, &[x, s], |p| p.call_checked(h!(cons), &[x, s]));
+        self.b.ins().jump(done, &[BlockArg::Value(cell)]);
+        self.b.switch_to_block(slow);
+        let r = self.call_checked(h!(cons), &[x, s]);
         self.b.ins().jump(done, &[BlockArg::Value(r)]);
         self.b.switch_to_block(done);
         self.define(a, Ty::Any, out);
