@@ -81,11 +81,17 @@
      (cond (yin.rt/swap-plain a old new) new
            (identical? old (yin.rt/deref a)) (set-any a old new)
            :else (recur a f x y z))))
-  ([a f x y z & args]
-   (let [old (yin.rt/deref a) new (apply f old x y z args)]
+  ;; Two keys for assoc.
+  ([a f x y z w]
+   (let [old (yin.rt/deref a) new (f old x y z w)]
      (cond (yin.rt/swap-plain a old new) new
            (identical? old (yin.rt/deref a)) (set-any a old new)
-           :else (recur a f x y z args)))))
+           :else (recur a f x y z w))))
+  ([a f x y z w & args]
+   (let [old (yin.rt/deref a) new (apply f old x y z w args)]
+     (cond (yin.rt/swap-plain a old new) new
+           (identical? old (yin.rt/deref a)) (set-any a old new)
+           :else (recur a f x y z w args)))))
 
 (defn reset! "Sets atom a to x." [a x]
   (let [old (yin.rt/deref a)]
