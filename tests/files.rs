@@ -20,6 +20,9 @@ const MODES: &[&str] = &[
     "tier,park=61",
     "order",
     "order=2",
+    "switch",
+    "switch=3,gc=5,capture=2",
+    "tier,switch=7,park=211",
 ];
 
 fn eval(source: &str, zeal: &str) -> (bool, String, String) {
@@ -75,6 +78,37 @@ fn limits_are_real() {
     let (code, err) = run(&["eval", "(inc"]);
     assert_eq!(code, Some(2), "{err}");
     assert!(err.contains("error[read]"), "{err}");
+}
+
+#[test]
+fn winds_far_down_are_left_and_entered() {
+    let source = "
+        (require '[yin.control :as c])
+        (def out (atom []))
+        (defn winding [f] (c/dynamic-wind (fn [] (swap! out conj :in)) f (fn [] (swap! out conj :out))))
+        (defn deep [n f] (if (zero? n) (f) (inc (deep (dec n) f))))
+        [(c/call-with-prompt :p
+           (fn [] (deep 40000 (fn [] (winding (fn [] (deep 40000 (fn [] (c/abort-to-prompt :p 7))))))))
+           (fn [k v] [v (k 1)]))
+         @out]";
+    assert_eq!(eval(source, "").1, "[[7 80001] [:in :out :in :out]]");
+}
+
+#[test]
+fn a_thread_that_never_waits_gives_way() {
+    let source = "
+        (require '[yin.control :as c])
+        (def stop (atom false))
+        (defn spin [] (loop [i 0] (if @stop :stopped (recur (rem (inc i) 7)))))
+        (let [ts (mapv (fn [_] (c/spawn spin)) (range 3))
+              u (c/spawn (fn [] (loop [i 0] (when (< i 3000000) (recur (inc i)))) (reset! stop true)))]
+          [(mapv c/join ts) (c/join u)])";
+    for mode in ["off", "auto", "always"] {
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_yin")).args(["--jit", mode, "eval", source]).output().expect("it runs");
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert_eq!(text.trim_end(), "[[:stopped :stopped :stopped] true]", "--jit {mode}");
+    }
 }
 
 #[test]

@@ -121,6 +121,15 @@ fn sharing_and_cycles_stay() {
 }
 
 #[test]
+fn types_of_the_library_stay_the_same_types() {
+    roomy(|| {
+        let bytes = freeze(&mut machine(), "(require '[yin.control :as c]) (let [ch (c/chan 1)] (c/put! ch :x) ch)");
+        let source = "(require '[yin.control :as c]) [(identical? (class it) (class (c/chan))) (c/take! it)]";
+        assert_eq!(thawed(&bytes, source).as_deref(), Ok("[true :x]"));
+    });
+}
+
+#[test]
 fn definitions_that_differ_are_named() {
     roomy(|| {
         let bytes = freeze(&mut machine(), "(defn f [x] (* 2 x)) (def k 3) (fn [] (+ k (f 10)))");

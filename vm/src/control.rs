@@ -1,13 +1,11 @@
-//! Operations on frames: starting activations, returning, raising, polling, continuations.
+//! Operations on frames: starting activations, returning, raising, polling, frame operations by name.
 //!
 //! Everything here is reached by jump from the interpreter or the driver: the running frame is suspended at a resume record
 //! or about to be left, so collecting and copying the stack are allowed.
-//!
-//! Dynamic bindings are shallow: a var's root slot holds the value in force. A binding node is `[parent, depth, var, other,
-//! var, other …]`, where `other` is the value that is not in force: entering and leaving a node swap the two.
 
-use crate::frame::{self, Code, Native, Pc, Regs, Resume, Walk, code_ref, flag, live_bits, resume_ref};
+use crate::frame::{self, Code, Native, Pc, Regs, Resume, code_ref, flag, live_bits, resume_ref};
 use crate::heap::Heap;
+use crate::kont::Abort;
 use crate::layout::{Kind, slot};
 use crate::live;
 use crate::machine::{ErrKind, Exit, Replay, Stop, Vm};
@@ -22,8 +20,12 @@ pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Where the running machine keeps the limit that compiled code looks at; null while nothing runs.
 static LIMIT: AtomicPtr<*mut u64> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Tells signal handlers where to ask for attention.
+/// Held while another thread uses `LIMIT`.
+static LIMIT_STAYS: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Tells signal handlers and other threads where to ask for attention.
 pub(crate) fn watch_limit(limit: *mut *mut u64) {
+    let _stays = LIMIT_STAYS.lock();
     LIMIT.store(limit, Ordering::Relaxed)
 }
 
@@ -46,6 +48,12 @@ pub(crate) fn ask_for_attention() {
         // SAFETY: a machine that runs is alive; the field is one aligned word, which its thread reads again at each safe point.
         unsafe { limit.write_volatile(std::ptr::null_mut()) }
     }
+}
+
+/// The same from another thread: the machine that is asked stays alive meanwhile.
+pub(crate) fn ask_from_elsewhere() {
+    let _stays = LIMIT_STAYS.lock();
+    ask_for_attention()
 }
 
 /// Set by the command's handler of requests to terminate.
@@ -86,7 +94,7 @@ impl NativeRecords {
             (Bind, 2),
             (Load, 2),
             (Delay, 2),
-            (AbortUnwind, 5),
+            (AbortUnwind, 4),
         ];
         let fixed = sizes.into_iter().map(|(n, d)| (n, frame::native_record(heap, n, d))).collect();
         let activate = (0..=MAX_ACTIVATE as u32).map(|argc| frame::native_record(heap, Activate, 2 + argc)).collect();
@@ -495,7 +503,7 @@ impl Vm {
                     }
                 }
                 Native::Rewind => return self.rewind(fp),
-                Native::Unwind => return self.unwind(fp),
+                Native::Unwind => return self.unwind(fp, Value(fp.word(1)), Value(fp.word(2))),
                 Native::AbortUnwind => return self.abort_unwind(fp),
                 Native::Load => return self.load_next(fp, v),
             }
@@ -641,7 +649,9 @@ impl Vm {
         }
         if self.attend(top) {
             let top = self.detour(top);
-            self.deliver(top, Value::NIL)
+            if !self.end_turn(top) {
+                self.deliver(top, Value::NIL)
+            }
         }
     }
 
@@ -658,6 +668,9 @@ impl Vm {
             return false;
         }
         let moved = self.detour(top);
+        if self.end_turn(moved) {
+            return false;
+        }
         if moved == top {
             return true;
         }
@@ -708,7 +721,7 @@ impl Vm {
     }
 
     fn new_slice(&mut self) {
-        let zealous = self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0;
+        let zealous = self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0 || self.zeal.switch > 0;
         let mut most = if self.trace.is_some() {
             // Every step is served.
             0
@@ -768,415 +781,6 @@ impl Vm {
             (1..=used).for_each(|i| base.set_word(i, 0xDEAD_BEEF_DEAD_BEEC));
         }
         self.underflow().unwrap_or(base)
-    }
-
-    // ---- continuations
-    /// Moves every frame of the stack into a segment; the stack is empty afterwards. `top` is the top header. Each frame is
-    /// copied once however often it is captured. O(words on the stack).
-    pub(crate) fn capture(&mut self, top: Regs) -> Regs {
-        let base = Regs(self.stack.base);
-        let n = (top.0 as usize - base.0 as usize) / 8;
-        if n > 0 {
-            let seg = self.heap.alloc(Kind::Seg, 0, slot::SEG_WORDS + n);
-            seg.set(slot::SEG_PARENT, self.roots.kseg);
-            seg.set(slot::SEG_PARENT_OFF, Value::fix(self.koff as i64));
-            for i in 0..n {
-                seg.set_raw(slot::SEG_WORDS + i, base.word(1 + i));
-            }
-            self.roots.kseg = seg.into();
-            self.koff = n;
-        }
-        base
-    }
-
-    /// Copies the topmost frame of the heap chain back onto the empty stack. Returns the header to go on from, or `None`
-    /// at the end of everything.
-    pub(crate) fn underflow(&mut self) -> Option<Regs> {
-        let seg = self.roots.kseg.obj()?;
-        let base = Regs(self.stack.base);
-        debug_assert!(self.koff > 0);
-        let header = seg.raw(slot::SEG_WORDS + self.koff - 1);
-        let delta = resume_ref(header as *const Resume).delta as usize;
-        let low = self.koff - delta;
-        for i in 0..delta - 1 {
-            base.set_word(1 + i, seg.raw(slot::SEG_WORDS + low + i));
-        }
-        let top = base.up(delta);
-        top.set_word(0, header);
-        if low == 0 {
-            self.koff = seg.get(slot::SEG_PARENT_OFF).fix_get() as usize;
-            self.roots.kseg = seg.get(slot::SEG_PARENT);
-        } else {
-            self.koff = low;
-        }
-        Some(top)
-    }
-
-    /// The stack is full: its frames move to the heap, the activation at `fp` goes to the bottom.
-    fn overflow(&mut self, fp: Regs, argc: usize) -> Regs {
-        let base = self.capture(fp);
-        for i in 0..=argc {
-            base.set_word(1 + i, fp.word(1 + i));
-        }
-        // A deep recursion fills memory with segments: let the collector and the limits look.
-        self.heap.want_poll();
-        base
-    }
-
-    /// The whole current continuation, whose top header is at `top`, as a value.
-    fn current_kont(&mut self, top: Regs) -> Value {
-        self.capture(top);
-        let words = [self.roots.kseg, Value::fix(self.koff as i64), self.roots.dyn_node, Value::NIL, self.roots.winds];
-        let kont = self.alloc(Kind::Kont, &words);
-        self.alloc(Kind::KontFn, &[kont])
-    }
-
-    /// Applies a continuation to `v`. `fp` is the activation that does so.
-    fn throw_to(&mut self, fp: Regs, kont: Value, v: Value) {
-        let k = kont.obj().expect("a continuation");
-        if !k.get(slot::KONT_TAG).is_nil() {
-            return self.splice(fp, k, v);
-        }
-        let winds = k.get(slot::KONT_FLAGS);
-        if winds != self.roots.winds {
-            // Leave the winds that are not shared, then enter the others; each step is a frame of its own.
-            fp.set_word(1, kont.bits());
-            fp.set_word(2, v.bits());
-            fp.set_word(3, Value::NIL.bits());
-            return self.unwind(fp);
-        }
-        self.jump_to(k, v)
-    }
-
-    fn jump_to(&mut self, k: Obj, v: Value) {
-        self.switch_bindings(k.get(slot::KONT_DYN));
-        self.roots.winds = k.get(slot::KONT_FLAGS);
-        self.roots.kseg = k.get(slot::KONT_SEG);
-        self.koff = k.get(slot::KONT_OFF).fix_get() as usize;
-        match self.underflow() {
-            Some(top) => self.deliver(top, v),
-            None => self.done = Some(Ok(v)),
-        }
-    }
-
-    fn wind_list(&self, mut w: Value) -> Vec<Value> {
-        let mut list = Vec::new();
-        while let Some(o) = w.obj() {
-            list.push(w);
-            w = o.get(0);
-        }
-        list
-    }
-
-    /// `[kont, value, _]` at `fp`: leaves the innermost wind that the target has not, or goes on to `rewind`.
-    fn unwind(&mut self, fp: Regs) {
-        let kont = Value(fp.word(1)).obj().expect("a continuation");
-        let target = self.wind_list(kont.get(slot::KONT_FLAGS));
-        let here = self.roots.winds;
-        if here.is_nil() || target.contains(&here) {
-            return self.rewind(fp);
-        }
-        let node = here.obj().expect("a wind");
-        self.roots.winds = node.get(0);
-        let callee = fp.up(4);
-        callee.set_word(0, self.natives.get(Native::Unwind) as u64);
-        callee.set_word(1, node.get(2).bits());
-        self.activate(callee, 0)
-    }
-
-    /// `[kont, value, wind just entered or nil]` at `fp`: enters the outermost wind not yet entered, or jumps.
-    fn rewind(&mut self, fp: Regs) {
-        let kont = Value(fp.word(1)).obj().expect("a continuation");
-        let entered = Value(fp.word(3));
-        if !entered.is_nil() {
-            self.roots.winds = entered;
-        }
-        let target = self.wind_list(kont.get(slot::KONT_FLAGS));
-        let next = match target.iter().position(|w| *w == self.roots.winds) {
-            Some(0) => None,
-            Some(i) => Some(target[i - 1]),
-            None => target.last().copied(),
-        };
-        let Some(next) = next else {
-            let v = Value(fp.word(2));
-            return self.jump_to(kont, v);
-        };
-        fp.set_word(3, next.bits());
-        let callee = fp.up(4);
-        callee.set_word(0, self.natives.get(Native::Rewind) as u64);
-        callee.set_word(1, next.obj().expect("a wind").get(1).bits());
-        self.activate(callee, 0)
-    }
-
-    /// Applies a delimited continuation: its frames are copied above the current ones.
-    fn splice(&mut self, mut fp: Regs, k: Obj, v: Value) {
-        let seg = k.get(slot::KONT_SEG).obj().expect("a segment");
-        let n = seg.len() - slot::SEG_WORDS;
-        if n + 16 > self.room(fp) {
-            fp = self.capture(fp);
-            if n + 16 > self.room(fp) {
-                // Larger than the stack: a segment over what is there.
-                let copy = self.heap.alloc(Kind::Seg, 0, seg.len());
-                copy.copy_words(slot::SEG_WORDS, seg, slot::SEG_WORDS, n);
-                copy.set(slot::SEG_PARENT, self.roots.kseg);
-                copy.set(slot::SEG_PARENT_OFF, Value::fix(self.koff as i64));
-                self.roots.kseg = copy.into();
-                self.koff = n;
-                let top = self.underflow().expect("not empty");
-                return self.deliver(top, v);
-            }
-        }
-        for i in 0..n {
-            fp.set_word(1 + i, seg.raw(slot::SEG_WORDS + i));
-        }
-        let top = fp.up(n);
-        if k.get(slot::KONT_FLAGS).truthy() {
-            self.reinstate(fp, top);
-        }
-        self.deliver(top, v)
-    }
-
-    fn room(&self, fp: Regs) -> usize {
-        (self.stack.limit as usize).saturating_sub(fp.0 as usize) / 8
-    }
-
-    /// Frames just copied to `base+1 ..= top` hold bindings and winds: puts them in force again, outermost first.
-    fn reinstate(&mut self, base: Regs, top: Regs) {
-        // SAFETY: those words are frames, copied from a segment.
-        let mut frames: Vec<_> = unsafe { Walk::new(base.0.add(1), top.0.add(1)) }.collect();
-        frames.reverse();
-        for f in frames {
-            match f.record().native() {
-                Some(Native::Bind) => {
-                    let fp = Regs(f.fp);
-                    let old = self.roots.dyn_node;
-                    // A fresh node, so that several resumptions do not share the values out of force.
-                    let own = self.dyn_of_frame(&f);
-                    let words: Vec<Value> = own.obj().expect("a binding node").words().to_vec();
-                    let node = self.alloc(Kind::Node, &words);
-                    let depth = old.obj().map_or(0, |o| o.get(1).fix_get());
-                    let o = node.obj().expect("just made");
-                    o.set(0, old);
-                    o.set(1, Value::fix(depth + 1));
-                    fp.set_word(1, old.bits());
-                    self.enter_binding(node);
-                }
-                Some(Native::Wind) => {
-                    let fp = Regs(f.fp);
-                    let own = Value(fp.word(3)).obj().expect("a wind");
-                    let node = self.alloc(Kind::Node, &[self.roots.winds, own.get(1), own.get(2)]);
-                    fp.set_word(3, node.bits());
-                    self.roots.winds = node;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The binding node a Bind frame of a slice had: kept in the slot of its saved parent by `take_slice`.
-    fn dyn_of_frame(&self, f: &frame::FrameRef) -> Value {
-        f.slot(1)
-    }
-
-    /// `(abort-to-prompt tag v…)` at `fp`.
-    fn abort(&mut self, fp: Regs, argc: usize) {
-        let tag = fp.get(0);
-        // Bring frames to the stack until the prompt is among them.
-        let mut base = Regs(self.stack.base);
-        let mut fp = fp;
-        let prompt = loop {
-            // SAFETY: everything up to this activation is suspended frames.
-            let found = unsafe { Walk::new(base.0.add(1), fp.0.add(1)) }
-                .find(|f| f.record().native() == Some(Native::Prompt) && f.slot(1) == tag);
-            match found {
-                Some(f) => break Regs(f.fp),
-                None if !self.roots.kseg.is_nil() => match self.unspill(fp, argc) {
-                    Some(moved) => {
-                        fp = moved;
-                        base = Regs(self.stack.base);
-                    }
-                    None => return self.abort_deep(fp, argc),
-                },
-                None => {
-                    let exit = self.err(ErrKind::State, "abort-to-prompt: no prompt with this tag is active");
-                    return self.raise_exit(fp, exit);
-                }
-            }
-        };
-        let args: Vec<Value> = fp.slice(1, argc - 1).to_vec();
-        let handler = Value(prompt.word(2));
-        let n = (fp.0 as usize - prompt.0 as usize) / 8;
-        let k = self.take_slice(|seg| (0..n).for_each(|i| seg.set_raw(slot::SEG_WORDS + i, prompt.word(1 + i))), n);
-        self.call_handler(prompt, handler, k, &args)
-    }
-
-    /// Calls a prompt's handler in place of the prompt frame at `fp`, leaving the winds inside first.
-    fn call_handler(&mut self, fp: Regs, handler: Value, k: Value, args: &[Value]) {
-        fp.set_word(1, handler.bits());
-        fp.set(0, k);
-        for (i, v) in args.iter().enumerate() {
-            fp.set(1 + i, *v);
-        }
-        self.activate(fp, 1 + args.len())
-    }
-
-    /// A delimited continuation of `n` frame words that `fill` writes. Bindings and winds of those frames are left.
-    fn take_slice(&mut self, fill: impl FnOnce(Obj), n: usize) -> Value {
-        let seg = self.heap.alloc(Kind::Seg, 0, slot::SEG_WORDS + n);
-        seg.set(slot::SEG_PARENT, Value::NIL);
-        seg.set(slot::SEG_PARENT_OFF, Value::ZERO);
-        fill(seg);
-        // SAFETY: the words just written are frames.
-        let frames: Vec<_> = unsafe {
-            let p = seg.0.add(1 + slot::SEG_WORDS);
-            Walk::new(p, p.add(n))
-        }
-        .collect();
-        let mut special = false;
-        for f in frames {
-            match f.record().native() {
-                Some(Native::Bind) => {
-                    special = true;
-                    // The segment is not published yet: remember the node in it, for `reinstate`.
-                    f.set_slot(1, self.roots.dyn_node);
-                    self.leave_binding();
-                }
-                Some(Native::Wind) => {
-                    special = true;
-                    self.roots.winds = f.slot(3).obj().expect("a wind").get(0);
-                }
-                _ => {}
-            }
-        }
-        let words = [seg.into(), Value::fix(n as i64), Value::NIL, Value::TRUE, Value::bool(special)];
-        let kont = self.alloc(Kind::Kont, &words);
-        self.alloc(Kind::KontFn, &[kont])
-    }
-
-    /// Puts the heap's topmost segment back below the frames on the stack, if they fit. Returns where `fp` moved to.
-    fn unspill(&mut self, fp: Regs, argc: usize) -> Option<Regs> {
-        let seg = self.roots.kseg.obj()?;
-        let base = Regs(self.stack.base);
-        let n = self.koff;
-        let used = (fp.0 as usize - base.0 as usize) / 8 + argc + 2;
-        if used + n + 64 > self.room(base) {
-            return None;
-        }
-        // Everything on the stack moves up by `n`; the header at the base is replaced by the segment's top header.
-        for i in (1..=used).rev() {
-            base.set_word(n + i, base.word(i));
-        }
-        for i in 0..n {
-            base.set_word(1 + i, seg.raw(slot::SEG_WORDS + i));
-        }
-        self.koff = seg.get(slot::SEG_PARENT_OFF).fix_get() as usize;
-        self.roots.kseg = seg.get(slot::SEG_PARENT);
-        Some(fp.up(n))
-    }
-
-    /// An abort whose slice is larger than the stack.
-    fn abort_deep(&mut self, fp: Regs, argc: usize) {
-        let tag = fp.get(0);
-        let args: Vec<Value> = fp.slice(1, argc - 1).to_vec();
-        self.capture(fp);
-        let (mut seg, mut off) = (self.roots.kseg, self.koff);
-        let mut parts: Vec<Vec<u64>> = Vec::new();
-        while let Some(o) = seg.obj() {
-            let words: Vec<u64> = (0..off).map(|i| o.raw(slot::SEG_WORDS + i)).collect();
-            let mut at = off;
-            while at > 0 {
-                let r = resume_ref(words[at - 1] as *const Resume);
-                let low = at - r.delta as usize;
-                if r.native() == Some(Native::Prompt) && Value(words[low]) == tag {
-                    let handler = Value(words[low + 1]);
-                    parts.push(words[low..].to_vec());
-                    parts.reverse();
-                    let all: Vec<u64> = parts.concat();
-                    let n = all.len();
-                    // The prompt's caller: what lies below in this segment, or the parent.
-                    if low == 0 {
-                        self.roots.kseg = o.get(slot::SEG_PARENT);
-                        self.koff = o.get(slot::SEG_PARENT_OFF).fix_get() as usize;
-                    } else {
-                        self.roots.kseg = seg;
-                        self.koff = low;
-                    }
-                    let k = self.take_slice(
-                        |s| all.iter().enumerate().for_each(|(i, w)| s.set_raw(slot::SEG_WORDS + i, *w)),
-                        n,
-                    );
-                    let base = Regs(self.stack.base);
-                    return self.call_handler(base, handler, k, &args);
-                }
-                at = low;
-            }
-            parts.push(words);
-            off = o.get(slot::SEG_PARENT_OFF).fix_get() as usize;
-            seg = o.get(slot::SEG_PARENT);
-        }
-        let exit = self.err(ErrKind::State, "abort-to-prompt: no prompt with this tag is active");
-        let top = self.underflow();
-        self.raise_exit(top.unwrap_or(fp), exit)
-    }
-
-    fn abort_unwind(&mut self, fp: Regs) {
-        let exit = self.err(ErrKind::State, "unexpected frame");
-        self.raise_exit(fp, exit)
-    }
-
-    // ---- dynamic bindings
-    fn swap_binding(&mut self, node: Value) {
-        let o = node.obj().expect("a binding node");
-        let mut i = 2;
-        while i < o.len() {
-            let var = o.get(i).obj().expect("a var");
-            let (inside, other) = (var.get(slot::VAR_ROOT), o.get(i + 1));
-            self.set_root(var, other);
-            self.heap.write(o, i + 1, inside);
-            i += 2;
-        }
-    }
-    fn enter_binding(&mut self, node: Value) {
-        self.swap_binding(node);
-        self.roots.dyn_node = node;
-    }
-    fn leave_binding(&mut self) {
-        let node = self.roots.dyn_node;
-        self.swap_binding(node);
-        self.roots.dyn_node = node.obj().expect("a binding node").get(0);
-    }
-    /// Takes every binding out of force; what `enter_bindings` puts back.
-    pub(crate) fn leave_all_bindings(&mut self) -> Value {
-        let node = self.roots.dyn_node;
-        self.switch_bindings(Value::NIL);
-        node
-    }
-    pub(crate) fn enter_bindings(&mut self, node: Value) {
-        self.switch_bindings(node);
-    }
-    /// Makes `target` the innermost node in force: leaves up to the common ancestor, then enters.
-    fn switch_bindings(&mut self, target: Value) {
-        if target == self.roots.dyn_node {
-            return;
-        }
-        let depth = |v: Value| v.obj().map_or(0, |o| o.get(1).fix_get());
-        let mut enter = Vec::new();
-        let mut t = target;
-        while depth(t) > depth(self.roots.dyn_node) {
-            enter.push(t);
-            t = t.obj().expect("deeper than nil").get(0);
-        }
-        while depth(self.roots.dyn_node) > depth(t) {
-            self.leave_binding();
-        }
-        while t != self.roots.dyn_node {
-            enter.push(t);
-            t = t.obj().expect("not the root").get(0);
-            self.leave_binding();
-        }
-        for node in enter.into_iter().rev() {
-            self.enter_binding(node);
-        }
     }
 
     // ---- frame operations by name
@@ -1245,7 +849,16 @@ impl Vm {
                 Ok(None)
             }
             "yin.control/abort-to-prompt" => {
-                self.abort(fp, argc);
+                self.abort(fp, argc, Abort::Plain);
+                Ok(None)
+            }
+            "yin.rt/perform" => {
+                self.perform(fp, argc)?;
+                Ok(None)
+            }
+            // (yin.rt/suspend tag v…): an abort that runs no thunks of winds, as threads change places
+            "yin.rt/suspend" => {
+                self.abort(fp, argc, Abort::Quiet);
                 Ok(None)
             }
             "yin.control/park" => {
@@ -1306,6 +919,9 @@ impl Vm {
                 self.nest_top = fp.up(2 + argc);
                 self.nest_top.set_word(0, self.natives.activate(argc) as u64);
                 let args: Vec<Value> = fp.slice(0, argc).to_vec();
+                if let Some(done) = crate::thread::vmop(self, name, fp) {
+                    return done;
+                }
                 if name.starts_with("yin.db/") {
                     return crate::inspect::moment::vmop(self, name, fp, &args);
                 }

@@ -917,12 +917,15 @@ impl Vm {
                 self.zeal.park = k.max(1);
                 self.poison = true;
             }
+            "switch" => self.zeal.switch = k.max(1),
             "tier" => self.compile_first(),
             "exit" => self.zeal.exit = true,
             "order" => self.zeal.order = u64::from(k.max(1)),
             "batch" => {}
             _ => {
-                return Err(format!("YIN_ZEAL: no mode {name}; there are gc, capture, park, tier, exit, batch, order"));
+                return Err(format!(
+                    "YIN_ZEAL: no mode {name}; there are gc, capture, park, switch, tier, exit, batch, order"
+                ));
             }
         }
         self.heap.want_poll();

@@ -17,6 +17,7 @@ pub mod image;
 pub mod inspect;
 pub mod install;
 mod interp;
+mod kont;
 pub mod layout;
 pub mod live;
 pub mod machine;
@@ -27,6 +28,7 @@ pub mod phases;
 pub mod prim;
 mod region;
 pub mod store;
+mod thread;
 pub mod tier;
 pub mod value;
 

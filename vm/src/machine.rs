@@ -163,6 +163,8 @@ pub struct Zeal {
     pub capture: u32,
     /// Make everything bytes and read them back at every k-th poll.
     pub park: u32,
+    /// Threads change places at every k-th poll.
+    pub switch: u32,
     /// Every guard of compiled code fails the first time.
     pub exit: bool,
     /// Seed of the order in which hash maps and sets are gone through (0 = that of their hashes).
@@ -217,6 +219,7 @@ pub struct Vm {
     /// Added to the time since the start: a program that travelled does not see its clock jump.
     pub(crate) clock_ahead_ns: i64,
     pub parking: crate::freeze::Parking,
+    pub(crate) threads: crate::thread::Threads,
     /// Every program text of this machine as AST.
     pub ast: yin_ast::Ast,
     /// By name id.
@@ -331,6 +334,7 @@ impl Vm {
             book: Default::default(),
             clock_ahead_ns: 0,
             parking: Default::default(),
+            threads: Default::default(),
             ast: yin_ast::Ast::new(),
             namespaces: HashMap::default(),
             ns_var: None,

@@ -184,7 +184,9 @@ pub mod offset {
 impl Vm {
     /// Are steps counted in compiled code, so that every safe point is seen?
     pub fn metered(&self) -> bool {
-        self.fuel.is_some() || self.zeal.gc > 0 || self.zeal.park > 0 || self.zeal.capture > 0 || self.trace.is_some()
+        let z = &self.zeal;
+        let zealous = z.gc > 0 || z.park > 0 || z.capture > 0 || z.switch > 0;
+        self.fuel.is_some() || zealous || self.trace.is_some()
     }
 
     /// Puts the stubs in every place that compiled code may jump through. O(records).
@@ -424,6 +426,9 @@ impl Vm {
             top = self.underflow().unwrap_or(base);
         } else {
             top = self.detour(top);
+            if self.end_turn(top) {
+                return;
+            }
         }
         self.deliver(top, Value::NIL)
     }

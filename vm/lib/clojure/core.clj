@@ -876,8 +876,10 @@
      (prn (str "Elapsed time: " (/ (double (quot (- (System/nanoTime) start#) 1000)) 1000.0) " msecs"))
      value#))
 
-(defmacro locking "Evaluates body; programs run on one thread, so nothing is locked." [x & body]
-  `(do ~x ~@body))
+(defmacro locking "Evaluates body without letting other threads run, except where it waits." [x & body]
+  `(do ~x
+       (-hold)
+       (try ~@body (finally (-release)))))
 
 (defmacro dosync "A transaction: changes of refs in body happen together or not at all." [& body]
   `(yin.rt/transaction (fn [] ~@body)))

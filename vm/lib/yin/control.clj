@@ -1,5 +1,5 @@
 ;; Control with continuations. The primitives are call-with-prompt, abort-to-prompt, call-cc and dynamic-wind; reset and shift,
-;; control, generators and green threads are written with them here.
+;; control, effect handlers, generators and green threads are written with them here.
 (ns yin.control
   (:require [clojure.core.async :as async]))
 
@@ -67,20 +67,81 @@
   [coll]
   (run! yield coll))
 
+;; ---- effects
+;;
+;; A handler is a prompt whose tag, a volatile, holds the map of its operations; perform finds it by walking the frames. The
+;; continuation that an operation gets includes the prompt, so what it goes on with is handled again (deep handlers).
+
+(deftype Thrown [error])
+
+(defn perform
+  "Asks the nearest handler that has `operation` to do it; the value it goes on with. An error if there is none."
+  [operation & args]
+  (let [v (apply yin.rt/perform operation args)]
+    (if (instance? Thrown v) (throw (.-error v)) v)))
+
+(defn throw-into
+  "Goes on with continuation k by throwing error where it was taken by perform."
+  [k error]
+  (k (->Thrown error)))
+
+(defn with-handlers
+  "Calls thunk; what it performs is done by `handlers`, a map from operations to functions. Such a function gets the continuation
+  of the perform and its arguments, and its value is the value of with-handlers; the continuation may be called never, once or
+  many times, now or later. :return is a function for the value of thunk. What the functions perform themselves is for handlers
+  further out."
+  [handlers thunk]
+  (let [tag (volatile! handlers)
+        return (:return handlers)]
+    (call-with-prompt tag
+      (if return
+        (fn []
+          (let [v (thunk)]
+            (call-with-prompt (volatile! tag) (fn [] (return v)) nil)))
+        thunk)
+      (fn [k operation & args]
+        (apply (get handlers operation) k args)))))
+
+(defmacro handle
+  "(with-handlers handlers (fn [] body…))"
+  [handlers & body]
+  `(with-handlers ~handlers (fn [] ~@body)))
+
 ;; ---- green threads
 
 (defn spawn
-  "Runs f, a function of no arguments, as a task; join gives its value."
+  "Runs f, a function of no arguments, as a thread: at once, until it waits or its turn is over. Threads that run long give way to
+  others at safe points."
   [f]
   (future-call f))
 
 (defn join
-  "Waits for a task and gives its value, or throws what it threw."
-  [task]
-  (try
-    (deref task)
-    (catch java.util.concurrent.ExecutionException e
-      (throw (or (ex-cause e) e)))))
+  "Waits for a thread and gives its value, or throws what it threw; a CancellationException if it was cancelled. With a time in ms
+  and a value: waits no longer than that."
+  ([thread]
+   (try
+     (deref thread)
+     (catch java.util.concurrent.ExecutionException e
+       (throw (or (ex-cause e) e)))))
+  ([thread ms timeout-value]
+   (try
+     (deref thread ms timeout-value)
+     (catch java.util.concurrent.ExecutionException e
+       (throw (or (ex-cause e) e))))))
+
+(defn cancel
+  "Ends a thread: a CancellationException is thrown where it waits, or where it goes on. False if it was over already."
+  [thread]
+  (future-cancel thread))
+
+(defn give-way
+  "Lets the other threads that are ready have a turn."
+  []
+  (clojure.core/-give-way))
+
+(defn sleep "Lets other threads run for ms milliseconds." [ms] (clojure.core/-sleep ms))
+
+;; ---- channels
 
 (defn chan
   "A channel that holds n values; without n a put waits for its take."
@@ -88,8 +149,10 @@
   ([n] (async/chan n)))
 (defn put! "Puts v on a channel, waiting for room; false if it is closed." [c v] (async/>! c v))
 (defn take! "Takes a value of a channel, waiting for one; nil if it is closed." [c] (async/<! c))
-(defn close! "Closes a channel." [c] (async/close! c))
-(defn alts! "Does the first possible of several takes (channels) and puts ([channel value]): [result channel]."
+(defn close! "Closes a channel: what is in it can still be taken." [c] (async/close! c))
+(defn timeout "A channel that closes in ms milliseconds." [ms] (async/timeout ms))
+(defn alts!
+  "Does the first possible of several takes (channels) and puts ([channel value]): [result channel]. Options: :priority true tries
+  them in order, :default v is the result if none can be done at once."
   [ports & options]
   (apply async/alts! ports options))
-(defn sleep "Lets other tasks run for ms milliseconds." [ms] (clojure.core/-sleep ms))

@@ -291,13 +291,14 @@ impl Graph {
             Native::Replay => s[0].is_kind(Kind::Vector),
             Native::Wind => wind(s[2]) && self.winds(s[2]),
             Native::Rewind | Native::Unwind => {
-                let kont = s[0].as_kind(Kind::Kont);
-                kont.is_some_and(|k| k.get(slot::KONT_TAG).is_nil()) && self.winds(s[2])
+                // Of a delimited continuation the place of a wind, looked at when the frame goes on.
+                s[0].is_kind(Kind::Kont) && (s[2].is_fix() || self.winds(s[2]))
             }
+            Native::AbortUnwind => s[1].is_kind(Kind::KontFn) && s[2].is_kind(Kind::Vector),
             Native::Bind => chain(s[0]) && self.bindings(s[0]),
             Native::Load => s[0].is_kind(Kind::Loader),
             Native::Delay => s[0].is_kind(Kind::Delay),
-            Native::Underflow | Native::AbortUnwind => false,
+            Native::Underflow => false,
         };
         if ok { Ok(()) } else { Err(format!("a frame of the machine ({native:?}) is not well-formed")) }
     }

@@ -14,6 +14,7 @@ mod write;
 
 pub use inspect::{FrameInfo, Inspection};
 pub use program::{Parking, Resumed};
+pub(crate) use write::FrameView;
 
 use crate::machine::{ErrKind, Exit, Vm};
 use crate::value::Value;

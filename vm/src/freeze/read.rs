@@ -7,6 +7,7 @@ use super::write::{left_out, meaning};
 use super::{OnConflict, entry, tag};
 use crate::driver::loader;
 use crate::frame::{Code, Native, Pc, Proto, Resume, code_ref, resume_ref};
+use crate::kont::slice_flags;
 use crate::layout::{KINDS, Kind, Mutability, SCAN, Scan, slot};
 use crate::machine::Vm;
 use crate::op::{self, Effect, Flow, Op};
@@ -68,6 +69,7 @@ enum Body {
     Changed(usize),
     Kont {
         delimited: bool,
+        quiet: bool,
     },
     Frame,
     Var,
@@ -443,9 +445,15 @@ impl<'a> Reader<'a> {
                 made(self.vm.heap.alloc_with(kind, aux as u16, &[i]), Body::None)
             }
             Kind::Kont => {
-                let delimited = self.flag()?;
+                let (delimited, quiet) = match self.b.byte()? {
+                    0 => (false, false),
+                    1 => (true, false),
+                    2 => (true, true),
+                    _ => return Err("no such continuation".into()),
+                };
                 let nil = Value::NIL;
-                made(self.vm.heap.alloc_with(kind, 0, &[nil, Value::ZERO, nil, nil, nil]), Body::Kont { delimited })
+                let o = self.vm.heap.alloc_with(kind, 0, &[nil, Value::ZERO, nil, nil, nil]);
+                made(o, Body::Kont { delimited, quiet })
             }
             Kind::Closure => {
                 let proto = *self.protos.get(self.b.number()? as usize).ok_or("no such function")?;
@@ -609,7 +617,7 @@ impl<'a> Reader<'a> {
                 }
                 self.definitions.push(Definition { var, hash, words });
             }
-            (Body::Kont { delimited }, Some(o)) => {
+            (Body::Kont { delimited, .. }, Some(o)) => {
                 let frame = self.frame_word(id)?;
                 let dynamic = self.word(id)?;
                 let winds = if delimited { Value::TRUE } else { self.word(id)? };
@@ -639,7 +647,7 @@ impl<'a> Reader<'a> {
                         }
                         self.vm.natives.activate(argc)
                     }
-                    Native::Underflow | Native::AbortUnwind => return Err("no such frame".into()),
+                    Native::Underflow => return Err("no such frame".into()),
                     n => self.vm.natives.get(n),
                 }
             }
@@ -704,7 +712,7 @@ impl<'a> Reader<'a> {
     fn segments(&mut self) -> Res {
         self.placed = vec![None; self.frames.len()];
         for id in 0..self.entries.len() {
-            let (Body::Kont { delimited }, Some(o)) = (self.entries[id].body, self.entries[id].object) else {
+            let (Body::Kont { delimited, quiet }, Some(o)) = (self.entries[id].body, self.entries[id].object) else {
                 continue;
             };
             let top = o.get(slot::KONT_SEG).as_fix().map(|f| f as u32);
@@ -720,7 +728,7 @@ impl<'a> Reader<'a> {
                 o.set(slot::KONT_SEG, seg);
                 o.set(slot::KONT_OFF, Value::fix(n as i64));
                 o.set(slot::KONT_TAG, Value::TRUE);
-                o.set(slot::KONT_FLAGS, Value::bool(special));
+                o.set(slot::KONT_FLAGS, slice_flags(special, quiet));
             } else {
                 self.check_bindings(top, o.get(slot::KONT_DYN))?;
                 let (seg, off) = self.place(top)?;
@@ -848,7 +856,7 @@ impl<'a> Reader<'a> {
                         self.realised(o)?;
                     }
                 }
-                (Body::Kont { delimited }, Some(o)) => {
+                (Body::Kont { delimited, .. }, Some(o)) => {
                     let winds = o.get(slot::KONT_FLAGS);
                     let dynamic = o.get(slot::KONT_DYN);
                     if !self.graph.bindings(dynamic) || !delimited && !self.graph.winds(winds) {
@@ -971,7 +979,10 @@ impl Vm {
         }
         let (ns, n) = self.names.text(name).rsplit_once('.')?;
         let ns = self.namespaces.get(&self.names.find(ns)?)?;
-        let t = ns.mappings.get(&self.names.find(n)?)?.as_kind(Kind::Type)?;
+        let meant = *ns.mappings.get(&self.names.find(n)?)?;
+        // `deftype` makes a global.
+        let meant = meant.as_kind(Kind::Var).map_or(meant, |var| var.get(slot::VAR_ROOT));
+        let t = meant.as_kind(Kind::Type)?;
         (t.get(0).as_plain_symbol() == Some(name)).then_some(t)
     }
     /// A type that came along is known by its name.

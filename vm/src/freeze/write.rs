@@ -62,7 +62,7 @@ enum How {
 }
 
 /// One frame, as found in a segment.
-pub(super) struct FrameView {
+pub(crate) struct FrameView {
     seg: Obj,
     /// Word of its slot 1.
     low: usize,
@@ -415,7 +415,7 @@ impl<'a> Writer<'a> {
     /// The code a frame needs is named before anything is written.
     fn note_frame(&mut self, f: &FrameView) -> Res {
         match f.record.native() {
-            Some(Native::Underflow | Native::AbortUnwind) => Err("a frame that cannot be frozen".into()),
+            Some(Native::Underflow) => Err("a frame that cannot be frozen".into()),
             Some(_) => Ok(()),
             None => self.code(f.record.owner).map(|_| ()),
         }
@@ -769,7 +769,8 @@ impl<'a> Writer<'a> {
             }
             Kind::Kont => {
                 let delimited = !o.get(slot::KONT_TAG).is_nil();
-                heads.0.push(u8::from(delimited));
+                let quiet = delimited && o.get(slot::KONT_FLAGS).is_fix();
+                heads.0.push(u8::from(delimited) + u8::from(quiet));
                 match o.get(slot::KONT_SEG).obj() {
                     Some(seg) => {
                         self.put_id(bodies, Item::Frame(seg, o.get(slot::KONT_OFF).fix_get() as usize))?;

@@ -627,5 +627,7 @@ pub const TABLE: &[PrimDef] = rows! {
     "yin.control/call-cc" 1 1 VMOP unsupported "Calls f with the whole continuation as a function that never returns.";
     "yin.control/call-with-prompt" 3 3 VMOP unsupported "Runs thunk under a prompt; abort-to-prompt calls handler with the continuation.";
     "yin.control/abort-to-prompt" 1 MANY VMOP unsupported "Leaves to the nearest prompt with the tag.";
+    "yin.rt/perform" 1 MANY VMOP unsupported "Leaves to the innermost prompt whose tag handles an operation.";
+    "yin.rt/suspend" 1 MANY VMOP unsupported "abort-to-prompt that runs no thunks of winds, here and when its continuation goes on.";
     "yin.control/dynamic-wind" 3 3 VMOP unsupported "Calls before on every entry of thunk and after on every exit.";
 };

@@ -15,6 +15,7 @@ pub const TABLES: &[&[PrimDef]] = &[
     crate::freeze::prims::TABLE,
     crate::inspect::moment::TABLE,
     crate::store::TABLE,
+    crate::thread::TABLE,
 ];
 
 const fn total() -> usize {

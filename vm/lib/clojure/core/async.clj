@@ -206,14 +206,20 @@
   [ch]
   (if-let [r (try-take ch)]
     (nth r 0)
-    (clojure.core/-wait (fn [wake] (wait-take ch [(new-flag) wake])))))
+    (clojure.core/-wait (fn [wake]
+                          (let [flag (new-flag)]
+                            (wait-take ch [flag wake])
+                            (fn [] (reset! flag false)))))))
 
 (defn >!
   "Puts a value, waiting for room; false if the channel is closed."
   [ch x]
   (if-let [r (try-put ch x)]
     (nth r 0)
-    (clojure.core/-wait (fn [wake] (wait-put ch [(new-flag) x wake])))))
+    (clojure.core/-wait (fn [wake]
+                          (let [flag (new-flag)]
+                            (wait-put ch [flag x wake])
+                            (fn [] (reset! flag false)))))))
 
 (defn <!! "Takes a value, waiting for one; nil if the channel is closed." [ch] (<! ch))
 (defn >!! "Puts a value, waiting for room; false if the channel is closed." [ch x] (>! ch x))
@@ -272,7 +278,8 @@
             (doseq [port order]
               (if (vector? port)
                 (wait-put (nth port 0) [flag (nth port 1) (fn [ok] (wake [ok (nth port 0)]))])
-                (wait-take port [flag (fn [v] (wake [v port]))])))))))))
+                (wait-take port [flag (fn [v] (wake [v port]))])))
+            (fn [] (reset! flag false))))))))
 
 (defn alts!! "alts!, for the main program." [ports & {:as opts}] (apply alts! ports (mapcat identity opts)))
 (defn do-alts "alts! with a callback." [f ports opts]

@@ -60,7 +60,9 @@
 (defn- set-any [a old new]
   (if (yin.rt/atom? a) (set-atom a old new) (not-atom a)))
 
-(defn swap! "Sets atom a to (f value args…)."
+;; Threads may change places while f runs: the value counts only if the atom still has the one it was made from.
+
+(defn swap! "Sets atom a to (f value args…). If another thread changed it meanwhile, once more: f is to have no effects."
   ([a f]
    (let [old (yin.rt/deref a) new (f old)]
      (cond (yin.rt/swap-plain a old new) new
@@ -106,9 +108,9 @@
 
 (defn swap-vals! "swap!; [old new]." [a f & args]
   (let [old (yin.rt/deref a) new (apply f old args)]
-    (if (yin.rt/atom? a)
-      (do (set-atom a old new) [old new])
-      (not-atom a))))
+    (cond (not (identical? old (yin.rt/deref a))) (recur a f args)
+          (yin.rt/atom? a) (do (set-atom a old new) [old new])
+          :else (not-atom a))))
 
 (defn reset-vals! "reset!; [old new]." [a x]
   (if (yin.rt/atom? a)
@@ -217,19 +219,23 @@
     (yin.rt/reset r x)
     x))
 
+(declare -hold -release)
+
 (intern 'yin.rt 'transaction
-  ;; Refs are set at once and put back if the transaction fails: nothing else runs in between.
+  ;; Refs are set at once and put back if the transaction fails: other threads do not run in between.
   (fn [f]
     (if (in-transaction?)
       (f)
       (let [log (yin.rt/atom {})
             done (volatile! false)
+            _ (-hold)
             v (try
                 (yin.rt/reset transaction log)
                 (let [v (f)]
                   (vreset! done true)
                   v)
                 (finally
+                  (-release)
                   (yin.rt/reset transaction nil)
                   (when-not (yin.rt/deref done)
                     (reduce-kv (fn [_ r old] (yin.rt/reset r old) nil) nil (yin.rt/deref log)))))]

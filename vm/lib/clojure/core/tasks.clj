@@ -1,68 +1,116 @@
-;; Green threads: futures, promises and waiting. A task runs under a prompt; where it must wait it aborts to the prompt with its
-;; continuation, which is resumed when what it waits for is there. The main program waits by running other tasks.
+;; Green threads: futures, promises and waiting. A task runs under a prompt; where it must wait it leaves to the prompt with its
+;; continuation, which goes on when what it waits for is there. The main program waits by running tasks. Who runs long gives way
+;; at safe points (`vm/src/thread.rs`): a task goes behind the others, the main program lets each have a turn.
 (in-ns 'clojure.core)
 
-(def ^:private ready
-  ;; Thunks to run, a queue.
-  (yin.rt/atom (yin.rt/queue)))
+;; Shared with the machine, by position: ring of (task, function, argument) that are ready, its head, its count, the running
+;; task (nil in the main program), how often tasks may change places before the scheduler looks around, how often the running
+;; thread must not be interrupted, sleepers, serial number of the last sleeper.
+(def -scheduler (object-array 8))
+(run! (fn [i] (yin.rt/aset -scheduler i 0)) [1 2 4 5 7])
 
-(def ^:private sleepers
-  ;; [wake-up time in ns, serial, thunk], sorted.
-  (yin.rt/atom (sorted-map)))
+(defn- current [] (yin.rt/aget -scheduler 3))
 
-(def ^:private serial (yin.rt/atom 0))
-(def ^:private in-task (yin.rt/atom false))
+(defn -hold "The running thread is not interrupted until -release." []
+  (yin.rt/aset -scheduler 5 (inc (yin.rt/aget -scheduler 5))))
+(defn -release "Ends a -hold." []
+  (yin.rt/aset -scheduler 5 (max 0 (dec (yin.rt/aget -scheduler 5)))))
 
-(defn- enqueue [thunk]
-  (yin.rt/reset ready (conj (yin.rt/deref ready) thunk))
-  nil)
+;; A task, while it waits: how to wake it, how to take its waiting back (or nil).
+(defn- new-task [] (object-array 2))
 
 (defn -run-task
-  "Runs thunk as a task until it ends or waits."
-  [thunk]
-  (let [outer (yin.rt/deref in-task)]
-    (yin.rt/reset in-task true)
-    (try
-      (yin.control/call-with-prompt ::task thunk (fn [k park] (park k) nil))
-      (finally (yin.rt/reset in-task outer)))))
+  "Runs thunk as a task until it ends, waits or gives way."
+  ([thunk] (-run-task (new-task) thunk))
+  ([task thunk]
+   (let [outer (current)]
+     (yin.rt/current! task)
+     (try
+       (yin.control/call-with-prompt ::task thunk (fn [k park] (park k) nil))
+       (finally (yin.rt/current! outer))))))
+
+;; What a task that goes on is given when it was cancelled meanwhile.
+(deftype Cancelled [])
+(def ^:private cancelled (->Cancelled))
+
+(defn- going-on
+  "A task goes on with v."
+  [v]
+  (if (identical? v cancelled)
+    (throw (java.util.concurrent.CancellationException. "the thread was cancelled"))
+    v))
 
 (defn -park
-  "Inside a task: stops it here and calls (f resume); calling (resume v) makes it ready to go on with v."
+  "Inside a task: stops it here and calls (f resume); calling (resume v) makes it ready to go on with v. If f returns a function,
+  it is called when the task is cancelled instead."
   [f]
-  (yin.control/abort-to-prompt ::task
-    (fn [k]
-      (let [resumed (yin.rt/atom false)]
-        (f (fn [v]
-             (when-not (yin.rt/deref resumed)
-               (yin.rt/reset resumed true)
-               (enqueue (fn [] (-run-task (fn [] (k v))))))))))))
+  (let [task (current)
+        held (yin.rt/aget -scheduler 5)]
+    (yin.rt/aset -scheduler 5 0)
+    (let [v (yin.rt/suspend ::task
+              (fn [k]
+                (let [waits (yin.rt/atom true)
+                      wake (fn [v]
+                             (when (yin.rt/deref waits)
+                               (yin.rt/reset waits false)
+                               (yin.rt/aset task 0 nil)
+                               (yin.rt/aset task 1 nil)
+                               (yin.rt/ready! task k v)))
+                      undo (f wake)]
+                  (when (yin.rt/deref waits)
+                    (yin.rt/aset task 0 wake)
+                    (when (fn? undo) (yin.rt/aset task 1 undo))))))]
+      (yin.rt/aset -scheduler 5 held)
+      (going-on v))))
 
-(defn -soon "Calls thunk when something next waits." [thunk] (enqueue thunk))
+(defn -cancel
+  "Ends a task's waiting with a CancellationException; one that is ready gets it when it goes on. Does the task wait or is it
+  ready?"
+  [task]
+  (cond
+    (identical? task (current)) (going-on cancelled)
+    (yin.rt/aget task 0) (let [wake (yin.rt/aget task 0)
+                               undo (yin.rt/aget task 1)]
+                           (when undo (undo))
+                           (wake cancelled)
+                           true)
+    :else (yin.rt/tell-ready! task cancelled)))
+
+(defn -soon "Calls thunk when something next waits." [thunk] (yin.rt/ready! nil (fn [_] (thunk)) nil))
 
 (defn- wake-sleepers []
-  (let [now (System/nanoTime)]
-    (loop []
-      (let [e (first (yin.rt/deref sleepers))]
-        (when (and e (<= (nth (key e) 0) now))
-          (yin.rt/reset sleepers (dissoc (yin.rt/deref sleepers) (key e)))
-          (enqueue (val e))
-          (recur))))))
+  (when (yin.rt/aget -scheduler 6)
+    (let [now (System/nanoTime)]
+      (loop []
+        (let [m (yin.rt/aget -scheduler 6)
+              e (first m)]
+          (when (and e (<= (nth (key e) 0) now))
+            (let [m (dissoc m (key e))]
+              (yin.rt/sleepers! (if (zero? (count m)) nil m)))
+            (-soon (val e))
+            (recur)))))))
 
 (defn- run-one
-  "Runs one ready task; was there one?"
-  []
+  "Runs one task that is ready; was there one? Then at most n others, as the tasks give way to each other."
+  [n]
   (wake-sleepers)
-  (let [q (yin.rt/deref ready)]
-    (if-let [thunk (peek q)]
-      (do (yin.rt/reset ready (pop q))
-          (thunk)
-          true)
-      false)))
+  (if (zero? (yin.rt/aget -scheduler 2))
+    false
+    (do (yin.rt/aset -scheduler 4 n)
+        (try
+          (yin.rt/run-next)
+          (finally (yin.rt/current! nil)))
+        true)))
+
+(defn- run-round
+  "Gives each task that is ready a turn."
+  []
+  (run-one (dec (yin.rt/aget -scheduler 2))))
 
 (defn- wait-for-sleeper
   "Sleeps until the next sleeper is due; false if there is none."
   []
-  (if-let [e (first (yin.rt/deref sleepers))]
+  (if-let [e (first (yin.rt/aget -scheduler 6))]
     (let [ms (quot (- (nth (key e) 0) (System/nanoTime)) 1000000)]
       (when (pos? ms) (yin.rt/sleep ms))
       (when (< ms 1) (yin.rt/sleep 0))
@@ -75,28 +123,43 @@
   (loop []
     (cond
       (done?) true
-      (run-one) (recur)
+      (run-round) (recur)
       (wait-for-sleeper) (recur)
       :else false)))
 
 (defn -run-ready
   "Runs tasks until none is ready."
   []
-  (loop [] (when (run-one) (recur))))
+  (loop [] (when (run-round) (recur))))
+
+(defn -give-way
+  "Lets the other tasks that are ready have a turn."
+  []
+  (if (current)
+    (let [held (yin.rt/aget -scheduler 5)]
+      (yin.rt/aset -scheduler 5 0)
+      (let [v (yin.rt/give-way)]
+        (yin.rt/aset -scheduler 5 held)
+        (going-on v)))
+    (do (run-round) nil)))
 
 (defn -after
-  "Calls thunk in ms milliseconds, when something runs tasks then."
+  "Calls thunk in ms milliseconds, when something runs tasks then. A function that takes that back."
   [ms thunk]
-  (let [n (yin.rt/reset serial (inc (yin.rt/deref serial)))]
-    (yin.rt/reset sleepers
-                  (assoc (yin.rt/deref sleepers) [(+ (System/nanoTime) (* 1000000 (long ms))) n] thunk))
-    nil))
+  (let [n (yin.rt/aset -scheduler 7 (inc (yin.rt/aget -scheduler 7)))
+        at [(+ (System/nanoTime) (* 1000000 (long ms))) n]]
+    (yin.rt/sleepers! (assoc (or (yin.rt/aget -scheduler 6) (sorted-map)) at thunk))
+    (fn []
+      (let [m (dissoc (yin.rt/aget -scheduler 6) at)]
+        (yin.rt/sleepers! (if (zero? (count m)) nil m))
+        nil))))
 
 (defn -wait
   "Waits until something calls the function that is given to (register f): in a task by parking, in the main program by
-  running tasks. The value f is called with; an error if nothing can call it any more."
+  running tasks. The value f is called with; an error if nothing can call it any more. If register returns a function, it takes
+  the waiting back."
   [register]
-  (if (yin.rt/deref in-task)
+  (if (current)
     (-park register)
     (let [cell (yin.rt/atom ::none)]
       (register (fn [v] (when (identical? ::none (yin.rt/deref cell)) (yin.rt/reset cell v)) nil))
@@ -105,7 +168,7 @@
         (yin.rt/raise :state "deadlock: nothing is left that could end this wait")))))
 
 (defn -sleep "Lets other tasks run for ms milliseconds." [ms]
-  (if (yin.rt/deref in-task)
+  (if (current)
     (-park (fn [resume] (-after ms (fn [] (resume nil)))))
     (let [end (+ (System/nanoTime) (* 1000000 (long ms)))]
       (-after ms (fn [] nil))
@@ -143,7 +206,7 @@
 
 ;; ---- futures
 
-(deftype Future [state result]
+(deftype Future [task state result]
   ;; state: an atom of :pending, :ok, :failed or :cancelled; result: the promise of the end
   clojure.lang.IDeref
   clojure.lang.IPending
@@ -163,14 +226,16 @@
       false
       (do (yin.rt/reset state :cancelled)
           (deliver result [:cancelled])
+          (-cancel task)
           true)))
   (isCancelled [_] (= :cancelled (yin.rt/deref state))))
 
 (defn future-call "Runs f as a task; what deref of the future gives." [f]
-  (let [state (yin.rt/atom :pending)
+  (let [task (new-task)
+        state (yin.rt/atom :pending)
         result (promise)
         f (bound-fn* f)]
-    (-run-task
+    (-run-task task
       (fn []
         (let [r (try
                   [:ok (f)]
@@ -178,7 +243,7 @@
           (when (= :pending (yin.rt/deref state))
             (yin.rt/reset state (nth r 0))
             (deliver result r)))))
-    (->Future state result)))
+    (->Future task state result)))
 
 (defn future? "Is x a future?" [x] (instance? Future x))
 (defn future-done? "Is the future over?" [f] (. f isDone))
@@ -193,8 +258,9 @@
      (realized? ref) (yin.rt/deref ref)
      (yin.rt/method-of ref 'addWaiter)
      (let [r (-wait (fn [wake]
-                      (. ref addWaiter (fn [_] (wake ::there)))
-                      (-after timeout-ms (fn [] (wake ::late)))))]
+                      (let [forget (-after timeout-ms (fn [] (wake ::late)))]
+                        (. ref addWaiter (fn [_] (forget) (wake ::there)))
+                        forget)))]
        (if (= r ::late) timeout-val (yin.rt/deref ref)))
      :else (yin.rt/deref ref))))
 
