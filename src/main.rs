@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod ship;
 
 fn main() {
     // Programs may nest deeply while they are read and analysed; that work has a stack of its own.

@@ -302,6 +302,10 @@ fn a_program_parks_and_is_resumed_many_times() {
     assert!(code == Some(1) && out.is_empty() && err.starts_with("error[type]") && err.contains("p.clj:2"), "{err}");
     let (code, out, _) = yin(&["inspect", &f]);
     assert!(code == Some(0) && out.contains("user/deep") && out.contains("p.clj:2"), "{out}");
+    // The same by Datalog; nothing runs.
+    let q = "[:find (count ?f) . :where [?f :yin.frame/function user/deep] [?f :yin.frame/line 2]]";
+    let (code, out, err) = yin(&["query", "--source", "frozen", "--format", "edn", q, &f]);
+    assert!(code == Some(0) && out == "1000\n", "{out}{err}");
     assert_eq!(yin(&["run", &p]).0, Some(1), "without --park a program cannot park");
     std::fs::write(&f, "nothing").expect("writable");
     assert_eq!(yin(&["resume", &f]).0, Some(2));

@@ -110,6 +110,23 @@ pub fn run_and_ask(
     Ok(code)
 }
 
+/// Asks about frozen bytes: nothing of them runs. A value is the global `user/frozen`.
+pub fn thaw_and_ask(mut vm: Vm, file: &str, first_code: usize, q: &Question, shape: Shape) -> Result<i32, Failed> {
+    let bytes = std::fs::read(file).map_err(|e| (2, format!("{file}: {e}")))?;
+    vm.open_frozen(&bytes, "user/frozen").map_err(|e| (2, format!("{file}: {e}")))?;
+    let wanted = q.wanted();
+    let wants = |a: &str| wanted.wants(a);
+    let lexicon = Lexicon::shared();
+    let ast = yin_ast::source::program(&vm.ast, &lexicon);
+    let globals = globals::source(&vm, &lexicon, &wants);
+    let exec = exec::source(&vm, first_code, &lexicon, &wants);
+    let run = vm.captured_source(&lexicon, &wants);
+    let parts: Vec<(&str, &dyn Part)> = vec![("ast", &ast), ("globals", &globals), ("exec", &exec), ("run", &run)];
+    let out = q.run(&parts).map_err(|e| (2, e))?;
+    super::query::print(&out, &q.query, shape);
+    Ok(0)
+}
+
 /// Runs a program to its end, recording, and asks about the recording.
 fn record_and_ask(
     mut vm: Vm,

@@ -12,6 +12,8 @@ mod passes;
 mod query;
 mod repl;
 mod report;
+mod send;
+mod serve;
 mod shape;
 
 use lexopt::prelude::*;
@@ -36,6 +38,9 @@ usage: yin FILE [ARG…]            run a program
        yin resume FILE [EDN]      goes on with a parked program; EDN is what park returns
        yin inspect FILE           what is in frozen bytes: frames, locals, sizes
        yin db …                   databases in directories (yin db --help)
+       yin serve --accept         runs what others send, and sends back what comes of it
+       yin send HOST:PORT FILE [EDN…]   has frozen bytes, or the function that a program ends with, run there
+       yin key FILE               makes a key for both sides
        yin bench [NAME…]          measures the benchmark corpus, or your programs (yin bench --help)
 
 options: --lang clj        language of standard input
@@ -50,12 +55,20 @@ options: --lang clj        language of standard input
          --checkpoint FILE --every N   freezes the program every N steps and goes on
          --format F        output format where there is a choice
 
-resume:  --load FILE       evaluates definitions first, so that the program goes on with them (as often as needed)
+sending: --key FILE        what both sides know; conversations are sealed with it
+         --insecure        without: whoever reaches the port runs programs
+         --listen HOST:PORT   where serve listens (127.0.0.1:4747)
+         --most SIZE       most bytes of one job (64M); --fuel and --mem limit it, too (10_000_000_000 steps, 1G)
+         --out FILE        where send writes the value as frozen bytes; --park FILE: the program, if it parks there
+
+resume, serve:
+         --load FILE       evaluates definitions first, so that the program goes on with them (as often as needed)
          --on-conflict ours|theirs|error   which of two definitions of one name counts: those here, those that arrive, or
                            neither (error, the default)
 
 queries: --rules FILE      more rules; --in NAME=EDN gives an input a value, --in '$NAME=DIR' a store
-         --source S,…      what is asked: ast (nodes), exec (instructions); types, run, jit run the program
+         --source S,…      what is asked: ast (nodes), exec (instructions); types, run, jit run the program;
+                           frozen (a file of frozen bytes: nothing runs)
          --passes FILE     rewrites every form by rules before it runs; `default` are the shipped ones
          --trace calls|steps    records the run: `yin query` asks about it, `yin run` writes it to --trace-file FILE;
                            --trace-limit N rows at most (1_000_000)
@@ -99,6 +112,14 @@ pub struct Options {
     pub on_conflict: OnConflict,
     /// Files evaluated before a frozen program goes on.
     pub load: Vec<String>,
+    pub accept: bool,
+    pub listen: Option<String>,
+    pub key: Option<String>,
+    pub insecure: bool,
+    pub most: Option<usize>,
+    pub out: Option<String>,
+    /// Folder of the job that this process is (`serve`).
+    pub job: Option<String>,
     pub rules: Vec<String>,
     pub inputs: Vec<String>,
     pub source: Option<String>,
@@ -142,6 +163,9 @@ const COMMANDS: &[&str] = &[
     "help",
     "resume",
     "inspect",
+    "serve",
+    "send",
+    "key",
 ];
 
 fn parse() -> Result<Options, String> {
@@ -215,6 +239,16 @@ fn parse() -> Result<Options, String> {
                 let v = text(p.value().map_err(|e| e.to_string())?)?;
                 o.on_conflict = OnConflict::named(&v)
                     .ok_or_else(|| format!("--on-conflict takes ours, theirs or error, not {v}"))?;
+            }
+            Long("accept") => o.accept = true,
+            Long("insecure") => o.insecure = true,
+            Long("listen") => o.listen = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("key") => o.key = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("out") => o.out = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("job") => o.job = Some(text(p.value().map_err(|e| e.to_string())?)?),
+            Long("most") => {
+                let v = text(p.value().map_err(|e| e.to_string())?)?;
+                o.most = Some(size(&v).ok_or_else(|| format!("--most takes a size such as 64M, not {v}"))?);
             }
             Long("load") => o.load.push(text(p.value().map_err(|e| e.to_string())?)?),
             Long("format") => o.format = Some(text(p.value().map_err(|e| e.to_string())?)?),
@@ -295,6 +329,9 @@ pub fn main() -> i32 {
         "ast" => ast::run(&o),
         "resume" => park::resume(&o),
         "inspect" => park::inspect(&o),
+        "serve" => serve::serve(&o),
+        "send" => send::run(&o),
+        "key" => serve::make_key(&o),
         "query" => query::run(&o),
         "check" => check::run(&o),
         "explain-pass" => passes::run(&o),

@@ -5,7 +5,7 @@ use std::path::Path;
 use yin_vm::{Vm, control, freeze};
 
 /// Replaces a file at once: whoever reads it sees the old bytes or the new ones.
-fn write_whole(path: &str, bytes: &[u8]) -> Result<(), String> {
+pub fn write_whole(path: &str, bytes: &[u8]) -> Result<(), String> {
     let target = Path::new(path);
     let name = target.file_name().ok_or_else(|| format!("{path} names no file"))?.to_string_lossy().into_owned();
     let temporary = target.with_file_name(format!(".{name}.{}", std::process::id()));
@@ -95,20 +95,33 @@ pub fn resume(o: &Options) -> i32 {
         }
     };
     report::watch_interrupts();
+    if let Err(code) = load(&mut vm, o) {
+        return code;
+    }
+    go_on(&mut vm, o, file, &bytes, o.args.first().map(String::as_str))
+}
+
+/// Evaluates the files that are to be there before anything arrives.
+///
+/// # Errors
+/// The exit status, after the reason was said.
+pub fn load(vm: &mut Vm, o: &Options) -> Result<(), i32> {
     for name in &o.load {
-        let loaded = match std::fs::read_to_string(name) {
-            Ok(source) => vm.eval_text(&source, name),
-            Err(e) => {
-                eprintln!("yin: {name}: {e}");
-                return 2;
-            }
-        };
-        if let Err(e) = loaded {
+        let source = std::fs::read_to_string(name).map_err(|e| {
+            eprintln!("yin: {name}: {e}");
+            2
+        })?;
+        if let Err(e) = vm.eval_text(&source, name) {
             vm.flush_out();
-            return eval::failed(&mut vm, o, e);
+            return Err(eval::failed(vm, o, e));
         }
     }
-    let resumed = match vm.read_program(&bytes, o.on_conflict) {
+    Ok(())
+}
+
+/// Goes on with a program that was parked in `file`; `text` is the value of its `park`. The exit status.
+pub fn go_on(vm: &mut Vm, o: &Options, file: &str, bytes: &[u8], text: Option<&str>) -> i32 {
+    let resumed = match vm.read_program(bytes, o.on_conflict) {
         Ok(r) => r,
         Err(why) => {
             eprintln!("yin: {file}: cannot resume: {why}");
@@ -120,7 +133,7 @@ pub fn resume(o: &Options) -> i32 {
             return 2;
         }
     };
-    let value = match o.args.first() {
+    let value = match text {
         Some(_) if resumed.label.is_none() => {
             eprintln!("yin: {file}: the program waits for no value");
             return 2;
@@ -135,7 +148,7 @@ pub fn resume(o: &Options) -> i32 {
     vm.flush_out();
     match result {
         Ok(_) => 0,
-        Err(e) => eval::failed(&mut vm, o, e),
+        Err(e) => eval::failed(vm, o, e),
     }
 }
 

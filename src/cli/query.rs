@@ -16,7 +16,7 @@ use yin_vm::inspect::library::Rules;
 use yin_vm::inspect::{exec, globals, load};
 
 /// What to ask about.
-const SOURCES: &[&str] = &["ast", "exec", "types", "run", "jit"];
+const SOURCES: &[&str] = &["ast", "exec", "types", "run", "jit", "frozen"];
 
 /// A query as asked: its form, its rules, its inputs.
 pub struct Question {
@@ -237,6 +237,10 @@ fn ask(o: &Options) -> Result<i32, Failed> {
     let wanted = question.wanted();
     let wants = |a: &str| wanted.wants(a);
     let lexicon = Lexicon::shared();
+    if has("frozen") {
+        let [file] = &o.args[..] else { return Err(usage("--source frozen takes one file of frozen bytes")) };
+        return super::inspect::thaw_and_ask(vm, file, first_code, &question, format);
+    }
     if runs {
         let files = sources(&o.args)?;
         let [file] = &files[..] else {

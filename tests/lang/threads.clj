@@ -79,6 +79,11 @@
                                                    (fn [] (swap! winds conj :out)))))))
               (range 3))))
 
+;; What the waiting thread has bound is not seen by the others.
+(def unseen
+  (let [t (c/spawn (fn [] (c/give-way) *who*))]
+    (binding [*who* :main] (c/join t))))
+
 ;; Exceptions across prompts in a thread, and a lock that is held across safe points.
 (def crossing
   (c/join (c/spawn (fn []
@@ -92,5 +97,5 @@
 (defn set-both [i] (locking pair (reset! pair [i (second @pair)]) (dotimes [_ 4] (inc 1)) (reset! pair [(first @pair) i])))
 (run! c/join (mapv (fn [k] (c/spawn (fn [] (dotimes [i 6] (set-both i) (locking pair (when-not (apply = @pair) (swap! torn inc))))))) (range 3)))
 
-[fair busy @total sums @computed failed (tree 3) (ring 5 24) cancels @cleaned taken (sort @order) late own (frequencies @winds) crossing @torn]
-;; => [[:saw true] :seen 160 [506 506 506] 12 [["boom" {:n 1}] ["boom" {:n 1}] ["boom" {:n 1}]] 8 5 [[true :cancelled false] [true :cancelled false] [true :cancelled false] [false :over false]] [:cleaned :cleaned :cleaned :cleaned] :value (10 20 30) [:late 5] [0 1 2] {:in 3, :out 3} "through" 0]
+[fair busy @total sums @computed failed (tree 3) (ring 5 24) cancels @cleaned taken (sort @order) late own (frequencies @winds) unseen crossing @torn]
+;; => [[:saw true] :seen 160 [506 506 506] 12 [["boom" {:n 1}] ["boom" {:n 1}] ["boom" {:n 1}]] 8 5 [[true :cancelled false] [true :cancelled false] [true :cancelled false] [false :over false]] [:cleaned :cleaned :cleaned :cleaned] :value (10 20 30) [:late 5] [0 1 2] {:in 3, :out 3} nil "through" 0]

@@ -914,14 +914,19 @@ impl Vm {
                 self.activate(callee, 0);
                 Ok(None)
             }
+            "yin.rt/run-next" => {
+                self.run_next(fp);
+                Ok(None)
+            }
+            "yin.rt/give-way" => {
+                self.give_way(fp);
+                Ok(None)
+            }
             _ => {
                 // A function of the front end that ends in a call: it leaves callee and arguments.
                 self.nest_top = fp.up(2 + argc);
                 self.nest_top.set_word(0, self.natives.activate(argc) as u64);
                 let args: Vec<Value> = fp.slice(0, argc).to_vec();
-                if let Some(done) = crate::thread::vmop(self, name, fp) {
-                    return done;
-                }
                 if name.starts_with("yin.db/") {
                     return crate::inspect::moment::vmop(self, name, fp, &args);
                 }

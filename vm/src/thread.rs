@@ -8,8 +8,8 @@ use crate::control::ask_from_elsewhere;
 use crate::frame::{Native, Proto, Regs, proto_of, resume_ref, seg_frames, stack_frames};
 use crate::kont::Abort;
 use crate::layout::{Kind, slot};
-use crate::machine::{Exit, Vm};
-use crate::prim::{PrimDef, R, VMOP, prim};
+use crate::machine::Vm;
+use crate::prim::{PrimDef, R, VMOP, coll, prim};
 use crate::value::{Obj, Value};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,10 +42,12 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Threads {
     /// The global that holds the state; none before there are threads.
     state: Option<Obj>,
+    /// Tag of tasks' prompts.
+    tag: Option<Value>,
     /// Steps done when the running thread is to give way.
     turn_ends: u64,
-    /// Whether its time is over, where steps are not counted.
-    late: bool,
+    /// Clock ticks since it began: over at the second, so that it lasts a whole one.
+    ticks: u32,
 }
 
 /// A clock tick that no machine has seen.
@@ -165,7 +167,7 @@ impl Vm {
         // Where every step is served, steps are slow.
         let quantum = if z.gc > 0 || z.capture > 0 || z.park > 0 { QUANTUM / 100 } else { QUANTUM };
         self.threads.turn_ends = self.steps_done + quantum;
-        self.threads.late = false;
+        self.threads.ticks = 0;
     }
 
     /// Runs the next that is ready as the activation at `fp`; false if there is none.
@@ -202,18 +204,24 @@ impl Vm {
         self.heap.write(s, state::BUDGET, Value::fix(budget as i64 - 1));
         self.run_next(fp)
     }
-    pub(crate) fn task_tag(&mut self) -> Value {
-        self.keyword("clojure.core/task")
+    fn task_tag(&mut self) -> Value {
+        match self.threads.tag {
+            Some(t) => t,
+            None => {
+                let t = self.keyword("clojure.core/task");
+                *self.threads.tag.insert(t)
+            }
+        }
     }
 
     /// At a safe point below whose header `top` the machine is suspended: lets others run, if it is their turn. True: the next
     /// step is theirs.
     pub(crate) fn end_turn(&mut self, top: Regs) -> bool {
         if TICKED.load(Ordering::Relaxed) && TICKED.swap(false, Ordering::Relaxed) {
-            self.threads.late = true;
+            self.threads.ticks += 1;
         }
         let zeal = self.zeal.switch > 0 && self.zeal.count.is_multiple_of(self.zeal.switch);
-        if !(zeal || self.threads.late || self.steps_done >= self.threads.turn_ends) {
+        if !(zeal || self.threads.ticks >= 2 || self.steps_done >= self.threads.turn_ends) {
             return false;
         }
         let Some(s) = self.scheduler().filter(|s| Vm::others_wait(*s)) else {
@@ -342,6 +350,22 @@ fn tell_ready(vm: &mut Vm, a: &[Value]) -> R {
     }
     Ok(Value::FALSE)
 }
+/// Variables that are bound here, each with the value it has where nothing is bound; nil if there are none.
+fn root_bindings(vm: &mut Vm, _a: &[Value]) -> R {
+    let mut pairs: Vec<Value> = Vec::new();
+    let mut node = vm.roots.dyn_node;
+    while let Some(o) = node.obj() {
+        // The outermost node has the value out of force that was there before all.
+        for i in (2..o.len()).step_by(2) {
+            match pairs.chunks(2).position(|p| p[0] == o.get(i)) {
+                Some(k) => pairs[2 * k + 1] = o.get(i + 1),
+                None => pairs.extend([o.get(i), o.get(i + 1)]),
+            }
+        }
+        node = o.get(0);
+    }
+    Ok(if pairs.is_empty() { Value::NIL } else { coll::vector_of(vm, &pairs) })
+}
 fn current(vm: &mut Vm, a: &[Value]) -> R {
     if let Some(s) = vm.scheduler() {
         vm.heap.write(s, state::CURRENT, a[0]);
@@ -357,16 +381,6 @@ fn sleepers(vm: &mut Vm, a: &[Value]) -> R {
     Ok(a[0])
 }
 
-/// Runs a frame operation of this file, if it is one.
-pub(crate) fn vmop(vm: &mut Vm, name: &str, fp: Regs) -> Option<Result<Option<usize>, Exit>> {
-    match name {
-        "yin.rt/run-next" => vm.run_next(fp),
-        "yin.rt/give-way" => vm.give_way(fp),
-        _ => return None,
-    }
-    Some(Ok(None))
-}
-
 pub const TABLE: &[PrimDef] = &[
     prim(
         "yin.rt/run-next",
@@ -378,6 +392,14 @@ pub const TABLE: &[PrimDef] = &[
     ),
     prim("yin.rt/give-way", 0, 0, VMOP, unsupported, "Inside a task: runs the others that are ready first."),
     prim("yin.rt/ready!", 3, 3, 0, ready, "(task f v): f is to be called with v when it is the task's turn."),
+    prim(
+        "yin.rt/root-bindings",
+        0,
+        0,
+        0,
+        root_bindings,
+        "[var value …]: what is bound here, with its value outside; or nil.",
+    ),
     prim("yin.rt/current!", 1, 1, 0, current, "Sets the task that runs, nil in the main program."),
     prim("yin.rt/sleepers!", 1, 1, 0, sleepers, "Sets the map of who sleeps, nil if nobody does."),
     prim("yin.rt/tell-ready!", 2, 2, 0, tell_ready, "(task v): gives a task that is ready v; is it?"),

@@ -86,6 +86,21 @@ impl Vm {
         Ok(i)
     }
 
+    /// Reads frozen bytes into this machine, which should be fresh, to be asked about: a program's frames wait to go on, a value
+    /// becomes the global `name`.
+    ///
+    /// # Errors
+    /// As for thawing.
+    pub fn open_frozen(&mut self, bytes: &[u8], name: &str) -> Result<(), String> {
+        if open(bytes)?.0 == Content::Program {
+            return self.read_program(bytes, OnConflict::Theirs).map(|_| ());
+        }
+        let v = self.thaw(bytes, OnConflict::Error).map_err(|_| self.failure().message)?;
+        let var = self.var(name);
+        self.set_root(var, v);
+        Ok(())
+    }
+
     fn frames_of(&mut self, seg: Value, off: usize) -> Vec<FrameInfo> {
         let mut out = Vec::new();
         let mut at = seg.obj().map(|s| (s, off));

@@ -7,12 +7,14 @@
 mod check;
 pub(crate) mod code;
 mod inspect;
+mod parts;
 pub(crate) mod prims;
 mod program;
 mod read;
 mod write;
 
 pub use inspect::{FrameInfo, Inspection};
+pub use parts::{Parts, join, split};
 pub use program::{Parking, Resumed};
 pub(crate) use write::FrameView;
 
@@ -39,6 +41,13 @@ pub enum OnConflict {
 }
 
 impl OnConflict {
+    pub fn word(self) -> &'static str {
+        match self {
+            OnConflict::Error => "error",
+            OnConflict::Ours => "ours",
+            OnConflict::Theirs => "theirs",
+        }
+    }
     /// By its word: `error`, `ours`, `theirs`.
     pub fn named(word: &str) -> Option<OnConflict> {
         match word {
@@ -122,6 +131,14 @@ fn open(bytes: &[u8]) -> Result<(Content, &[u8]), String> {
         k => return Err(format!("unknown content {k}")),
     };
     Ok((content, &bytes[MAGIC.len() + 2..n]))
+}
+
+/// Are these bytes a whole program, or a value?
+///
+/// # Errors
+/// They are not frozen bytes of this version, or damaged.
+pub fn holds_program(bytes: &[u8]) -> Result<bool, String> {
+    open(bytes).map(|(content, _)| content == Content::Program)
 }
 
 fn seal(content: Content, body: &[u8]) -> Vec<u8> {

@@ -692,4 +692,8 @@ impl Vm {
     pub fn run_source(&self, lexicon: &Arc<Lexicon>, wanted: &dyn Fn(&str) -> bool) -> Lazy<Arrays> {
         at(self, None, lexicon, wanted)
     }
+    /// The machine as a source while the frames of a program that was read wait to go on.
+    pub fn captured_source(&self, lexicon: &Arc<Lexicon>, wanted: &dyn Fn(&str) -> bool) -> Lazy<Arrays> {
+        at(self, Some(self.stack.base), lexicon, wanted)
+    }
 }

@@ -98,7 +98,10 @@
     false
     (do (yin.rt/aset -scheduler 4 n)
         (try
-          (yin.rt/run-next)
+          ;; What whoever waits has bound is none of the tasks' business.
+          (if-let [roots (yin.rt/root-bindings)]
+            (apply yin.rt/with-bindings (fn [] (yin.rt/run-next)) roots)
+            (yin.rt/run-next))
           (finally (yin.rt/current! nil)))
         true)))
 
@@ -234,7 +237,7 @@
   (let [task (new-task)
         state (yin.rt/atom :pending)
         result (promise)
-        f (bound-fn* f)]
+        f (if (zero? (count (yin.rt/current-bindings))) f (bound-fn* f))]
     (-run-task task
       (fn []
         (let [r (try
