@@ -365,6 +365,18 @@ fn a_program_goes_on_from_its_last_checkpoint() {
     assert_eq!(yin(&["resume", &f]), (Some(0), want, String::new()));
 }
 
+#[test]
+fn compiled_loops_take_checkpoints() {
+    let d = Dir::new("compiled-checkpoint");
+    let p = d.file("p.clj", "(loop [i 0 s 0] (if (< i 3000000) (recur (inc i) (rem (+ s i) 1000003)) (println s)))");
+    let f = d.path("frozen");
+    let want = yin(&["run", "--jit", "always", &p]).1;
+    assert_eq!(yin(&["run", "--jit", "always", "--checkpoint", &f, "--every", "1000000", &p]).1, want);
+    // The last was in the middle of the loop, and what is left of it gives the same.
+    let (code, out, _) = yin(&["resume", "--stats", &f]);
+    assert_eq!((code, out), (Some(0), want));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_request_to_terminate_parks_all_threads() {

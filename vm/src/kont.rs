@@ -1,7 +1,8 @@
 //! Continuations: frames moved to the heap and back, prompts, winds and dynamic bindings.
 //!
 //! A continuation of everything is a place in a chain of segments; a delimited one is a segment of its own that begins with its
-//! prompt. Segments are never written once a program can see them, so each may be gone on with any number of times.
+//! prompt. Segments are never written once a program can see them, so each may be gone on with any number of times. Those of
+//! threads that give way are seen by nobody but the scheduler, go on once, and are used again for the next time.
 //!
 //! Frames say what has to happen when they are left or entered again: `Native::Bind` swaps values of vars, `Native::Wind` runs a
 //! thunk of the program. Leaving pops frames from the top and stops at each wind, so that its `after` runs where the wind was
@@ -439,7 +440,11 @@ impl Vm {
 
     /// A delimited continuation of `n` frame words that `fill` writes, and whether something happens when they are left.
     fn take_slice(&mut self, fill: impl FnOnce(Obj), n: usize, how: Abort) -> (Value, bool) {
-        let seg = self.heap.alloc(Kind::Seg, 0, slot::SEG_WORDS + n);
+        let spare = if how == Abort::Switch { self.spare_slice(slot::SEG_WORDS + n) } else { None };
+        let seg = match spare {
+            Some((_, _, seg)) => seg,
+            None => self.heap.alloc(Kind::Seg, 0, slot::SEG_WORDS + n),
+        };
         seg.set(slot::SEG_PARENT, Value::NIL);
         seg.set(slot::SEG_PARENT_OFF, Value::ZERO);
         fill(seg);
@@ -458,6 +463,11 @@ impl Vm {
             }
         }
         let flags = slice_flags(special, how != Abort::Plain);
+        if let Some((f, kont, _)) = spare {
+            self.heap.barrier(seg);
+            self.heap.write(kont, slot::KONT_FLAGS, flags);
+            return (f, special);
+        }
         let words = [seg.into(), Value::fix(n as i64), Value::NIL, Value::TRUE, flags];
         let kont = self.alloc(Kind::Kont, &words);
         (self.alloc(Kind::KontFn, &[kont]), special)

@@ -33,6 +33,10 @@ mod state {
     pub const LEN: usize = 8;
 }
 
+/// A task is an array of what the library keeps and, last, the continuation it gave way with.
+const TASK_LEN: usize = 3;
+const TASK_SLICE: usize = 2;
+
 /// Steps that a thread runs while others wait. In compiled code, which counts none, a clock decides.
 const QUANTUM: u64 = 50_000;
 const TICK: Duration = Duration::from_millis(10);
@@ -48,6 +52,11 @@ pub(crate) struct Threads {
     turn_ends: u64,
     /// Clock ticks since it began: over at the second, so that it lasts a whole one.
     ticks: u32,
+}
+
+/// Who is ready and who sleeps, of a scheduler's state.
+pub(crate) fn queues(s: Obj) -> [Value; 2] {
+    [state::RING, state::SLEEPERS].map(|i| if s.len() == state::LEN { s.get(i) } else { Value::NIL })
 }
 
 /// A clock tick that no machine has seen.
@@ -192,10 +201,25 @@ impl Vm {
         fp.set(0, tag);
         self.abort(fp, 1, Abort::Switch)
     }
+    /// What the running task gave way with last time and has gone on from, if its segment has `len` words.
+    pub(crate) fn spare_slice(&mut self, len: usize) -> Option<(Value, Obj, Obj)> {
+        let task = self.scheduler()?.get(state::CURRENT).as_kind(Kind::Array).filter(|t| t.len() == TASK_LEN)?;
+        let f = task.get(TASK_SLICE);
+        let kont = f.as_kind(Kind::KontFn)?.get(0).as_kind(Kind::Kont)?;
+        // A delimited one has its segment for itself; what comes from elsewhere may be another.
+        if kont.get(slot::KONT_TAG).is_nil() {
+            return None;
+        }
+        let seg = kont.get(slot::KONT_SEG).as_kind(Kind::Seg)?;
+        (seg.len() == len).then_some((f, kont, seg))
+    }
     /// The frames of the running task are in `k`; others may run at `fp`, where its prompt was.
     pub(crate) fn change_places(&mut self, fp: Regs, k: Value) {
         let Some(s) = self.scheduler() else { return self.deliver(fp, Value::NIL) };
         let current = s.get(state::CURRENT);
+        if let Some(task) = current.as_kind(Kind::Array).filter(|t| t.len() == TASK_LEN) {
+            self.heap.write(task, TASK_SLICE, k);
+        }
         self.make_ready(current, k, Value::NIL);
         let budget = Vm::number(s, state::BUDGET);
         if budget == 0 {

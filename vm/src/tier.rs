@@ -186,7 +186,7 @@ impl Vm {
     pub fn metered(&self) -> bool {
         let z = &self.zeal;
         let zealous = z.gc > 0 || z.park > 0 || z.capture > 0 || z.switch > 0;
-        self.fuel.is_some() || zealous || self.trace.is_some()
+        self.fuel.is_some() || zealous || self.trace.is_some() || self.parking.every > 0
     }
 
     /// Puts the stubs in every place that compiled code may jump through. O(records).

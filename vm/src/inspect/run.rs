@@ -588,12 +588,9 @@ impl Snapshot<'_> {
             Some(var.get(slot::VAR_ROOT))
         };
         let mut queues: Vec<(Value, &'static str, &'static str, Option<u32>)> = Vec::new();
-        for (name, state, what) in
-            [("clojure.core/ready", "ready", "turn"), ("clojure.core/sleepers", "sleeping", "time")]
-        {
-            if let Some(v) = root(name) {
-                queues.push((v, state, what, None));
-            }
+        if let Some(s) = root("clojure.core/-scheduler").and_then(|v| v.as_kind(Kind::Array)) {
+            let [ready, sleepers] = crate::thread::queues(s);
+            queues.extend([(ready, "ready", "turn", None), (sleepers, "sleeping", "time", None)]);
         }
         let mut n_channels = 0;
         for (i, o) in self.list.clone().into_iter().enumerate() {

@@ -16,8 +16,8 @@
 (defn -release "Ends a -hold." []
   (yin.rt/aset -scheduler 5 (max 0 (dec (yin.rt/aget -scheduler 5)))))
 
-;; A task, while it waits: how to wake it, how to take its waiting back (or nil).
-(defn- new-task [] (object-array 2))
+;; A task: while it waits, how to wake it, and how to take its waiting back (or nil); what the machine keeps for it.
+(defn- new-task [] (object-array 3))
 
 (defn -run-task
   "Runs thunk as a task until it ends, waits or gives way."
@@ -47,6 +47,7 @@
   (let [task (current)
         held (yin.rt/aget -scheduler 5)]
     (yin.rt/aset -scheduler 5 0)
+    (yin.rt/aset task 2 nil)
     (let [v (yin.rt/suspend ::task
               (fn [k]
                 (let [waits (yin.rt/atom true)
