@@ -345,6 +345,7 @@ const INDIVISIBLE: &[&str] = &[
     "run-round",
     "send",
     "send-off",
+    "set-any",
     "set-atom",
     "set-in-transaction",
     "swap!",
