@@ -9,8 +9,7 @@
 (def buffered
   (let [ch (c/chan 2) log (atom [])
         t (c/spawn (fn [] (dotimes [i 4] (c/put! ch i) (swap! log conj i))))]
-    (c/give-way)
-    [(vec @log) (c/take! ch) (c/take! ch) (c/join t) @log (c/take! ch) (c/take! ch)]))
+    [(c/take! ch) (c/take! ch) (c/join t) @log (c/take! ch) (c/take! ch)]))
 
 (def closed
   (let [ch (c/chan 1)]
@@ -64,4 +63,4 @@
 (def stuck (try (c/take! (c/chan)) (catch IllegalStateException e :deadlock)))
 
 [rendezvous buffered closed alternatives once (workers 3 20) (primes 12) travelled stuck]
-;; => [[[0 1 2] 3] [[0 1] 0 1 nil [0 1 2 3] 2 3] [false :last nil] [[nil false] [:none :default] [true true] :x [:late true true]] [1 nil] 2470 [2 3 5 7 11 13 17 19 23 29 31 37] [[1 2 3] [1 2 3]] :deadlock]
+;; => [[[0 1 2] 3] [0 1 nil [0 1 2 3] 2 3] [false :last nil] [[nil false] [:none :default] [true true] :x [:late true true]] [1 nil] 2470 [2 3 5 7 11 13 17 19 23 29 31 37] [[1 2 3] [1 2 3]] :deadlock]
