@@ -116,7 +116,10 @@ mod tests {
     use super::super::link::memory;
     use super::*;
 
-    fn talk(a: Key, b: Key) -> (Res<()>, Res<Option<Vec<u8>>>, Vec<Vec<u8>>) {
+    /// How sending went, what was heard, and the messages as they were on the way.
+    type Talk = (Res<()>, Res<Option<Vec<u8>>>, Vec<Vec<u8>>);
+
+    fn talk(a: Key, b: Key) -> Talk {
         let (one, other) = memory::pair();
         let answering = std::thread::spawn(move || {
             let mut link = Sealed::accept(other, &b)?;
