@@ -69,6 +69,8 @@ fn transactions_and_queries() {
         p.ok(&["query", "s", "[:find ?n ?a :where [?e :name ?n] [?e :age ?a]]"]),
         "?n   ?a\n───  ──\nAda  36\nBob  13\n"
     );
+    let two = "[:find [?n ...] :where [_ :name ?n]]";
+    assert_eq!(p.ok(&["query", "s", two, "--limit", "1", "--format", "json"]).matches("\"").count(), 2);
     let older = "[:find [?n ...] :in $ ?least :where [?e :age ?a] [(>= ?a ?least)] [?e :name ?n]]";
     assert_eq!(p.ok(&["query", "s", older, "--in", "least=20", "--format", "edn"]), "[\"Ada\"]\n");
     assert_eq!(p.ok(&["query", "s", "[:find ?a . :where [2 :age ?a]]", "--as-of", "2", "--format", "json"]), "12\n");

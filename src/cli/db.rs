@@ -274,6 +274,19 @@ enum Given {
     Value(Edn),
 }
 
+/// A query that gives so many rows at most, if it does not say so itself.
+fn limited(form: Edn, limit: Option<usize>) -> Edn {
+    let Some(n) = limit.and_then(|n| i64::try_from(n).ok()) else { return form };
+    let key = Edn::keyword("limit");
+    match &form {
+        Edn::Map(m) if form.get(&key).is_none() => Edn::map(m.iter().cloned().chain([(key, Edn::Int(n))])),
+        Edn::Vector(items) if !items.contains(&key) => {
+            Edn::vector(items.iter().cloned().chain([key, Edn::Int(n)]).collect::<Vec<_>>())
+        }
+        _ => form,
+    }
+}
+
 fn query(a: &Asked, dir: &Path, arg: &str, explain: bool) -> Done {
     let format = Shape::named(a.format.as_deref(), Shape::Table)?;
     let form = form_of(arg, "the query")?;
@@ -293,6 +306,7 @@ fn query(a: &Asked, dir: &Path, arg: &str, explain: bool) -> Done {
             named.push((name.clone(), Given::Value(read(v).map_err(|e| usage(format!("--in {name}: {e}")))?)));
         }
     }
+    let form = limited(form, a.limit);
     let db = view(a, dir)?;
     let (form, names) = query::with_section_in(&form, named.iter().map(|(n, _)| n.as_str()), !rules.is_empty());
     let rules = Edn::vector(rules);
@@ -314,13 +328,7 @@ fn query(a: &Asked, dir: &Path, arg: &str, explain: bool) -> Done {
         shape::put(&out.explain());
         return Ok(0);
     }
-    let text = query::text(&out, &form, format);
-    match a.limit {
-        Some(n) if format == Shape::Table => {
-            shape::put(&text.lines().take(n + 2).map(|l| format!("{l}\n")).collect::<String>());
-        }
-        _ => shape::put(&text),
-    }
+    shape::put(&query::text(&out, &form, format));
     Ok(0)
 }
 

@@ -42,5 +42,6 @@
    (:person/age (d/entity (d/as-of @conn (inc d/tx0)) [:person/email "bob@x"]))
    @heard
    (try (d/transact! conn [[:db/add 1 :f (fn [] 1)]]) (catch Exception e (:error (ex-data e))))
+   (try (d/q '[:find ?x :where [?x :a]] conn) (catch Exception e (:error (ex-data e))))
    (try (d/q '[:find ?x :where [?e :person/age ?x] [(user/adult? ?y)]] @conn) (catch Exception e (:error (ex-data e))))])
-;; => [["ada@x"] ["ada@x" "bob@x"] 52 {0 9, 10 19, 20 29} {:person/email "<ada@x>", :person/friend [{:person/age 42}], :person/home {:db/id 3, :street "St James"}} [37 "St James" (42) true] ([1 1] [1 2] [1 3]) 102 ([102 98] [103 99]) true 3 12 9 :transact/data :query/where]
+;; => [["ada@x"] ["ada@x" "bob@x"] 52 {0 9, 10 19, 20 29} {:person/email "<ada@x>", :person/friend [{:person/age 42}], :person/home {:db/id 3, :street "St James"}} [37 "St James" (42) true] ([1 1] [1 2] [1 3]) 102 ([102 98] [103 99]) true 3 12 9 :transact/data :query/inputs :query/where]

@@ -220,6 +220,9 @@ pub(crate) fn run(vm: &mut Vm, fp: Regs, query: Value, inputs: &[Value], answers
     for (i, v) in inputs.iter().enumerate() {
         let name = names.get(i).and_then(|n| n.as_symbol()).map(|s| s.as_str().to_string());
         let head = name.as_ref().is_some_and(|n| heads.contains(n));
+        if v.as_kind(Kind::Atom).is_some_and(|a| vm.database(a.get(0)).is_some()) {
+            return Err(fail(vm, &objects, "An input is a connection; a query takes the database in it: @conn"));
+        }
         given.push(if let Some(db) = vm.database(*v) {
             Given::Db(db)
         } else if let Some(m) = v.as_keyword().and_then(|k| Machine::named(vm.names.text(k))) {
