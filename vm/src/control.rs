@@ -40,7 +40,7 @@ pub(crate) fn attention_wanted() -> bool {
     ATTENTION.load(Ordering::SeqCst)
 }
 
-/// Makes the next safe point of compiled code give way. May be called from a signal handler and from other threads.
+/// Makes the next safe point of compiled code give way. May be called from a signal handler.
 pub(crate) fn ask_for_attention() {
     ATTENTION.store(true, Ordering::SeqCst);
     let limit = LIMIT.load(Ordering::Relaxed);

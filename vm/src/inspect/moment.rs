@@ -23,7 +23,7 @@ pub(crate) fn asked() -> bool {
 /// Has the asker called at the next poll, of interpreted or compiled code. From any thread.
 pub fn ask() {
     ASKED.store(true, Ordering::Relaxed);
-    crate::control::ask_for_attention();
+    crate::control::ask_from_elsewhere();
 }
 
 /// Why the machine can be asked now.

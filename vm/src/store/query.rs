@@ -277,7 +277,7 @@ pub(crate) fn run(vm: &mut Vm, fp: Regs, query: Value, inputs: &[Value], answers
     functions.outcome(vm, &objects, answer, data::value)
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of one query")]
+#[expect(clippy::too_many_arguments, reason = "the parts of one query")]
 fn answer(
     vm: &Vm,
     fp: Regs,
