@@ -52,6 +52,9 @@ unsafe extern "C" fn enter(vm: *mut Vm, piece: *const u8, regs: *const u64) {
 }
 
 /// Leaves to the driver: `(frame, exit point or number of arguments)`.
+///
+/// # Safety
+/// Only jumped to, by a piece (invariants 1 and 2); the same for the other stubs.
 #[unsafe(naked)]
 pub unsafe extern "C" fn side_exit() {
     naked_asm!(
@@ -82,6 +85,9 @@ macro_rules! go_on {
 }
 
 /// Returns a value to a frame without a piece: the machine's own frames, and those that go on in the interpreter.
+///
+/// # Safety
+/// Only jumped to, by a piece that returns; `rdi` is the header, `rsi` the value.
 #[unsafe(naked)]
 unsafe extern "C" fn resume() {
     naked_asm!(
@@ -101,6 +107,9 @@ macro_rules! entries {
         $(
             /// Starts an activation that has no piece of its own: callee and arguments go to their slots, the machine finds
             /// what is called, and if that leads to machine code again (a primitive's caller, a method's piece) it goes on there.
+            ///
+            /// # Safety
+            /// Only jumped to, by a piece that calls, with the arguments of an entry.
             #[unsafe(naked)]
             unsafe extern "C" fn $name() {
                 naked_asm!(
@@ -139,6 +148,9 @@ pub fn stubs() -> Stubs {
 }
 
 /// Leaves to the driver, whose next step is set already.
+///
+/// # Safety
+/// Only jumped to, by a piece.
 #[unsafe(naked)]
 pub unsafe extern "C" fn leave() {
     naked_asm!("ret")

@@ -4,12 +4,17 @@
 //! A piece is one Cranelift function that only ever tail-calls. Between pieces everything lies in the frame, in the form the
 //! interpreter has, so the interpreter's records are the stack maps of compiled code too, and leaving to the interpreter is
 //! a jump. Reading order: `abi` (conventions and stubs), `code` (memory), `flow` (blocks and loops), `state` (what is known
-//! of frame words), `piece` (translation), `ops` (each instruction), `unit` (when, and what is kept).
+//! of frame words), `piece` (translation), `ops` (each instruction; `arith` numbers, `data` objects), `unit` (when, and what is
+//! kept).
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod abi;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod arith;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod code;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod data;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod flow;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -116,6 +116,13 @@ pub fn code_at<'x>(code: *const Code) -> &'x Code {
     yin_vm::tier::code_of(code)
 }
 
+/// Where a fast way goes that does not lead to the end, and where it ends.
+#[derive(Clone, Copy)]
+pub struct Way {
+    slow: Block,
+    done: Block,
+}
+
 /// What of a frame word a machine register holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Var {
@@ -429,15 +436,13 @@ impl Piece<'_, '_, '_> {
             self.guard(ok);
             return t;
         }
-        let (slow, done) = (self.b.create_block(), self.b.create_block());
-        let out = self.b.append_block_param(done, I64);
-        self.b.set_cold_block(slow);
-        self.b.ins().brif(ok, done, &[BlockArg::Value(t)], slow, &[]);
-        self.b.switch_to_block(slow);
-        let boxed = self.call(helper, &[raw]);
-        self.b.ins().jump(done, &[BlockArg::Value(boxed)]);
-        self.b.switch_to_block(done);
-        out
+        self.fast_or(
+            |p, way| {
+                p.need(ok, way);
+                t
+            },
+            |p| p.call(helper, &[raw]),
+        )
     }
     /// What failed guards saw at this instruction.
     pub fn seen(&self) -> u16 {
@@ -612,6 +617,59 @@ impl Piece<'_, '_, '_> {
         let ok = self.b.ins().icmp_imm_u(IntCC::NotEqual, v, FAULT as i64);
         self.check(ok, Why::Fault);
         v
+    }
+
+    // ---- fast ways
+    /// A word made on a fast way, or by `slow` where something the fast way needs does not hold.
+    pub fn fast_or(
+        &mut self,
+        fast: impl FnOnce(&mut Self, Way) -> Value,
+        slow: impl FnOnce(&mut Self) -> Value,
+    ) -> Value {
+        let way = Way { slow: self.b.create_block(), done: self.b.create_block() };
+        let out = self.b.append_block_param(way.done, I64);
+        let v = fast(self, way);
+        self.b.ins().jump(way.done, &[BlockArg::Value(v)]);
+        self.b.switch_to_block(way.slow);
+        let v = slow(self);
+        self.b.ins().jump(way.done, &[BlockArg::Value(v)]);
+        self.b.switch_to_block(way.done);
+        out
+    }
+    /// Goes the slow way unless `ok`.
+    pub fn need(&mut self, ok: Value, way: Way) {
+        let on = self.b.create_block();
+        self.b.ins().brif(ok, on, &[], way.slow, &[]);
+        self.b.switch_to_block(on);
+    }
+    /// `v` is the result if `cond`.
+    pub fn answer_if(&mut self, cond: Value, v: Value, way: Way) {
+        let on = self.b.create_block();
+        self.b.ins().brif(cond, way.done, &[BlockArg::Value(v)], on, &[]);
+        self.b.switch_to_block(on);
+    }
+    /// Kind of the object that `v` refers to; the slow way if it is no reference.
+    pub fn kind_of(&mut self, v: Value, way: Way) -> Value {
+        let is_ref = self.is_ref(v);
+        self.need(is_ref, way);
+        let h = self.header(v);
+        self.b.ins().band_imm_u(h, 0xFF)
+    }
+    /// Is it one of the kinds? One comparison for neighbours in the table of kinds.
+    pub fn is_one_of(&mut self, kind: Value, kinds: &[Kind]) -> Value {
+        let (first, last) = (kinds[0] as i64, kinds[kinds.len() - 1] as i64);
+        debug_assert!(kinds.windows(2).all(|w| w[1] as i64 == w[0] as i64 + 1), "neighbours, in order");
+        if first == last {
+            return self.b.ins().icmp_imm_u(IntCC::Equal, kind, first);
+        }
+        let n = self.b.ins().iadd_imm_s(kind, -first);
+        self.b.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, n, last - first)
+    }
+    /// Goes the slow way unless `v` refers to an object of one of the kinds, neighbours in the table of kinds.
+    pub fn need_kind(&mut self, v: Value, kinds: &[Kind], way: Way) {
+        let kind = self.kind_of(v, way);
+        let is = self.is_one_of(kind, kinds);
+        self.need(is, way);
     }
 
     /// Leaves unless `ok`: the interpreter runs this instruction.
